@@ -1,0 +1,22 @@
+"""gunicorn's settings. Every number can be overridden by the environment or the command line."""
+
+import os
+
+bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
+worker_class = "gthread"
+workers = int(os.environ.get("WEB_PROCESSES", "2"))
+# A purchase waits for its provider without holding a database connection, so threads are cheap
+# and the pool (DB_POOL_MAX) stays small.
+threads = int(os.environ.get("WEB_THREADS", "32"))
+# Longer than a request's own deadline (25 s): a worker is never killed with an order in flight.
+timeout = 60
+graceful_timeout = 30
+keepalive = 5
+# No preload: a connection pool that exists before the fork would be shared by the processes.
+preload_app = False
+# gunicorn 27 opens one control socket per user at a fixed path; two servers would fight for it.
+control_socket_disable = True
+# We log requests ourselves (burki.middleware), with numbers masked; gunicorn would write them raw.
+accesslog = None
+errorlog = "-"
+loglevel = os.environ.get("LOG_LEVEL", "warning").lower()

@@ -1,0 +1,256 @@
+"""All settings. Values come from the environment (`.env` is read if it exists); `.env.example`
+lists every one of them. With DEBUG off nothing that matters has a default."""
+
+import sys
+from decimal import Decimal
+from pathlib import Path
+
+import environ
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from burki import embedded_postgres
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = BASE_DIR / ".data"
+TESTING = "pytest" in sys.modules
+
+env = environ.Env()
+if not TESTING:
+    env.read_env(BASE_DIR / ".env")
+
+DEBUG = env.bool("DEBUG", default=False)
+DEVELOPMENT = DEBUG or TESTING
+
+
+def required(name: str, development: str) -> str:
+    """An environment variable that only development may leave out."""
+    value = env.str(name, default=development if DEVELOPMENT else "")
+    if not value:
+        raise ImproperlyConfigured(f"Set {name} in the environment (see .env.example).")
+    return value
+
+
+SECRET_KEY = required("SECRET_KEY", "development-only-not-a-secret-0123456789abcdefghijklmnop")
+# Fernet keys, newest first; older ones still decrypt. `manage.py rotate_credentials` re-encrypts.
+CREDENTIALS_KEYS = [
+    key.strip()
+    for key in required("CREDENTIALS_KEY", "ZGV2ZWxvcG1lbnQtb25seS1ub3QtYS1zZWNyZXQtISE=").split(
+        ","
+    )
+    if key.strip()
+]
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["*"] if DEVELOPMENT else [])
+# Where the providers reach us: webhooks are set to paths under it.
+PUBLIC_BASE_URL = required("PUBLIC_BASE_URL", "http://127.0.0.1:8000").rstrip("/")
+CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
+
+INSTALLED_APPS = [
+    "burki",
+    "organizations",
+    "assistants",
+    "numbers.apps.NumbersConfig",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "django_htmx",
+    "csp",
+    "procrastinate.contrib.django",
+]
+
+MIDDLEWARE = [
+    "burki.middleware.RequestLogMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "burki.urls"
+WSGI_APPLICATION = "burki.wsgi.application"
+# A redirect would lose the body of a POST; our routes have no trailing slash.
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database -----------------------------------------------------------------------------------
+
+if not env.str("DATABASE_URL", default=""):
+    if not DEVELOPMENT:
+        raise ImproperlyConfigured("Set DATABASE_URL to a PostgreSQL database.")
+    embedded_postgres.start(DATA_DIR / "postgres")
+
+DATABASES = {"default": env.db("DATABASE_URL")}
+if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
+    raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database.")
+# No ATOMIC_REQUESTS, ever: a provider is never called inside a transaction (claim, call, record).
+DATABASES["default"] |= {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
+DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+    "min_size": 0,
+    "max_size": env.int("DB_POOL_MAX", default=4),
+    "timeout": 5,  # well inside a request's deadline of 25 s
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# Throttles and prices are kept here. Several machines want one shared cache (CACHE_URL).
+CACHES = {"default": env.cache_url("CACHE_URL", default="locmemcache://")}
+
+# --- People -------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "organizations.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+if TESTING:
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+LOGIN_URL = "admin:login"
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_I18N = True
+USE_TZ = True
+
+# --- Static files -------------------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = DEVELOPMENT
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEVELOPMENT
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# --- Security -----------------------------------------------------------------------------------
+
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEVELOPMENT
+SECURE_SSL_REDIRECT = not DEVELOPMENT
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]  # asked by load balancers over plain HTTP
+SECURE_HSTS_SECONDS = 0 if DEVELOPMENT else 31_536_000
+if env.bool("BEHIND_TLS_PROXY", default=False):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Subdomains and the browsers' preload list are the domain owner's decision, not this program's.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    }
+}
+
+# --- REST API -----------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "organizations.authentication.ApiKeyAuthentication",
+        "organizations.authentication.StaffSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["organizations.authentication.HasScope"],
+    "DEFAULT_PARSER_CLASSES": ["burki.api.JSONObjectParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_THROTTLE_CLASSES": ["burki.api.ScopedThrottle"],
+    "DEFAULT_THROTTLE_RATES": {
+        "purchase": env.str("THROTTLE_PURCHASE", default="60/min"),
+        "search": env.str("THROTTLE_SEARCH", default="120/min"),
+        "default": env.str("THROTTLE_DEFAULT", default="1200/min"),
+    },
+    "EXCEPTION_HANDLER": "burki.api.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "COMPACT_JSON": True,
+}
+
+# --- Money and providers ------------------------------------------------------------------------
+
+# True says that the providers' addresses below lead to a stand-in, and that this is meant.
+SANDBOX = env.bool("SANDBOX", default=False)
+TWILIO_API_BASE_URL = env.str("TWILIO_API_BASE_URL", default="https://api.twilio.com").rstrip("/")
+TWILIO_PRICING_BASE_URL = env.str(
+    "TWILIO_PRICING_BASE_URL", default="https://pricing.twilio.com"
+).rstrip("/")
+TELNYX_API_BASE_URL = env.str("TELNYX_API_BASE_URL", default="https://api.telnyx.com/v2").rstrip(
+    "/"
+)
+
+# The platform's own provider accounts (`ProviderAccount.source = environment`).
+TWILIO_ACCOUNT_SID = env.str("TWILIO_ACCOUNT_SID", default="")
+TWILIO_AUTH_TOKEN = env.str("TWILIO_AUTH_TOKEN", default="")
+TELNYX_API_KEY = env.str("TELNYX_API_KEY", default="")
+TELNYX_CONNECTION_ID = env.str("TELNYX_CONNECTION_ID", default="")
+TELNYX_MESSAGING_PROFILE_ID = env.str("TELNYX_MESSAGING_PROFILE_ID", default="")
+TELNYX_PUBLIC_KEY = env.str("TELNYX_PUBLIC_KEY", default="")
+
+# Money a month that a new organization may commit, in USD; empty = no limit.
+DEFAULT_MONTHLY_LIMIT = (
+    Decimal(env.str("DEFAULT_MONTHLY_LIMIT")) if env.str("DEFAULT_MONTHLY_LIMIT", "") else None
+)
+
+# Multiplies every waiting time of a purchase and its settling; tests shrink all of them together.
+CLOCK_SCALE = env.float("CLOCK_SCALE", default=1.0)
+
+# --- Logging ------------------------------------------------------------------------------------
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"context": {"()": "burki.logs.ContextFilter"}},
+    "formatters": {
+        "json": {"()": "burki.logs.MaskingJsonFormatter"},
+        "text": {"()": "burki.logs.MaskingTextFormatter"},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "filters": ["context"],
+            "formatter": "text" if DEVELOPMENT else "json",
+        }
+    },
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True, "level": "WARNING"},
+        # 4xx answers are logged by our own request log; Django would write the raw path.
+        "django.request": {"level": "ERROR"},
+        "twilio.http_client": {"level": "WARNING"},  # would write URLs with phone numbers
+        "procrastinate": {"level": "WARNING"},
+        "urllib3": {"level": "WARNING"},
+        "embedded_postgres": {"level": "WARNING"},
+    },
+}

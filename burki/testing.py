@@ -1,0 +1,119 @@
+"""Plain functions that make what tests need, through the real services wherever there is one."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from django.db import connection
+from rest_framework.test import APIClient
+
+from assistants.models import Assistant
+from assistants.services import create_assistant
+from organizations.actors import Actor
+from organizations.models import Membership, Organization, ProviderAccount, User
+from organizations.services import add_provider_account, create_api_key, create_organization
+
+SYSTEM = Actor.system("test")
+CLOCK_SCALE = 0.05  # of every waiting time: a request's 25 seconds become 1.25
+NOWHERE = "http://127.0.0.1:9"  # nobody listens there
+
+ACME_SID = "AC" + "a" * 32
+TWILIO_TOKEN = "twilio-token-of-acme-7f3a"
+TELNYX_KEY = "KEYacme.first-0123456789abcd"
+# Known to every account of the sandbox from the start.
+CONNECTION = "1234567890123456789"
+PROFILE = "40017000-0000-4000-8000-000000000001"
+
+TWILIO_NUMBER = "+14155551234"
+TELNYX_NUMBER = "+14155555678"
+
+
+def make_organization(name: str, *, accounts: bool = True, **fields: Any) -> Organization:
+    organization = create_organization(actor=SYSTEM, name=name)
+    for field, value in fields.items():
+        setattr(organization, field, value)
+    organization.save()
+    if accounts:
+        make_twilio_account(organization)
+        make_telnyx_account(organization)
+    return organization
+
+
+def make_twilio_account(organization: Organization, **over: Any) -> ProviderAccount:
+    digits = f"{organization.pk:x}".rjust(32, "a")
+    fields = {"account_sid": f"AC{digits}", "secret": TWILIO_TOKEN, "is_default": True} | over
+    return add_provider_account(
+        actor=SYSTEM, organization=organization, provider="twilio", **fields
+    )
+
+
+def make_telnyx_account(organization: Organization, **over: Any) -> ProviderAccount:
+    """With a connection and a profile that the sandbox knows, so that a purchase makes none."""
+    fields = {
+        "secret": f"KEY{organization.slug}.first-0123456789abcd",
+        "connection_id": CONNECTION,
+        "messaging_profile_id": PROFILE,
+        "is_default": True,
+    } | over
+    return add_provider_account(
+        actor=SYSTEM, organization=organization, provider="telnyx", **fields
+    )
+
+
+def make_assistant(organization: Organization, name: str = "Support", **fields: Any) -> Assistant:
+    return create_assistant(actor=SYSTEM, organization=organization, name=name, **fields)
+
+
+def make_user(organization: Organization | None, role: str, email: str = "", **over: Any) -> User:
+    user = User.objects.create_user(email or f"{role}@example.com", "correct horse", **over)
+    if organization is not None:
+        Membership.objects.create(organization=organization, user=user, role=role)
+    return user
+
+
+def make_client(organization: Organization, scopes: list[str] | None = None, **over: Any):
+    """A REST client with a new API key (all scopes without `scopes`)."""
+    _, key = create_api_key(
+        actor=SYSTEM, organization=organization, name="test", scopes=scopes, **over
+    )
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
+    client.key = key
+    return client
+
+
+def post(client: APIClient, path: str, body: Any, **headers: str):
+    """POST JSON; `headers` as in HTTP_IDEMPOTENCY_KEY."""
+    return client.post(path, body, format="json", **headers)
+
+
+def orders_sent(sandbox) -> list[Any]:
+    """Every POST that could have bought a number."""
+    return [
+        request
+        for request in sandbox.requests(method="POST")
+        if request.path.endswith("/IncomingPhoneNumbers.json")
+        or request.path.endswith("/number_orders")
+    ]
+
+
+def in_threads(*calls: Callable[[], Any]) -> list[Any]:
+    """Run the calls at the same moment; their results or exceptions, in order."""
+    barrier = threading.Barrier(len(calls))
+    results: list[Any] = [None] * len(calls)
+
+    def run(index: int, call: Callable[[], Any]) -> None:
+        try:
+            barrier.wait(timeout=10)
+            results[index] = call()
+        except Exception as error:
+            results[index] = error
+        finally:
+            connection.close()  # else the thread takes its connection with it, for ever
+
+    threads = [threading.Thread(target=run, args=item) for item in enumerate(calls)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    return results

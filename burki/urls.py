@@ -1,0 +1,21 @@
+"""Every address. Phone-number routes are served under `/` and under `/api/v1/` alike."""
+
+from django.contrib import admin
+from django.http import HttpResponse
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from numbers.api.urls import urlpatterns as number_routes
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("healthz", lambda request: HttpResponse("ok", content_type="text/plain")),
+    path("admin/", admin.site.urls),
+    path("", include(number_routes)),
+    path("api/v1/", include((number_routes, "v1"))),
+]
+
+handler400 = "burki.api.bad_request"
+handler403 = "burki.api.permission_denied"
+handler404 = "burki.api.not_found"
+handler500 = "burki.api.server_error"

@@ -1,0 +1,86 @@
+"""The cast of the tests. Variations are plain functions in `burki.testing`."""
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+from rest_framework.test import APIClient
+
+from burki import testing
+from numbers.providers import http as provider_http
+from numbers.sandbox import SandboxServer
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """As pytest-django's; and at the end nobody is left connected, so that it can be dropped."""
+    yield
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        connection.close()
+
+
+@pytest.fixture(scope="session")
+def _sandbox():
+    with SandboxServer(time_scale=testing.CLOCK_SCALE) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _quick_and_alone(settings):
+    """Waiting times shrink together, and no test sees what another left in the cache. Without the
+    `sandbox` fixture a provider is nowhere: a request to one fails at once."""
+    settings.CLOCK_SCALE = testing.CLOCK_SCALE
+    settings.TWILIO_API_BASE_URL = testing.NOWHERE
+    settings.TWILIO_PRICING_BASE_URL = testing.NOWHERE
+    settings.TELNYX_API_BASE_URL = f"{testing.NOWHERE}/v2"
+    for name in ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TELNYX_API_KEY"):
+        setattr(settings, name, "")
+    settings.TELNYX_CONNECTION_ID = settings.TELNYX_MESSAGING_PROFILE_ID = ""
+    settings.PUBLIC_BASE_URL = "https://burki.test"
+    settings.DEFAULT_MONTHLY_LIMIT = None
+    cache.clear()
+    provider_http._sessions.clear()
+
+
+@pytest.fixture
+def sandbox(_sandbox, settings):
+    """Both providers over real HTTP, empty."""
+    _sandbox.reset()
+    settings.TWILIO_API_BASE_URL = settings.TWILIO_PRICING_BASE_URL = _sandbox.url
+    settings.TELNYX_API_BASE_URL = f"{_sandbox.url}/v2"
+    return _sandbox
+
+
+@pytest.fixture
+def organization(db):
+    """A tenant with an account of its own at both providers."""
+    return testing.make_organization("Acme")
+
+
+@pytest.fixture
+def other_organization(db):
+    return testing.make_organization("Globex")
+
+
+@pytest.fixture
+def assistant(organization):
+    return testing.make_assistant(organization)
+
+
+@pytest.fixture
+def actor(organization):
+    return testing.SYSTEM
+
+
+@pytest.fixture
+def client(organization):
+    """A REST client with a key of `organization` that may do everything."""
+    return testing.make_client(organization)
+
+
+@pytest.fixture
+def anonymous():
+    return APIClient()

@@ -1,0 +1,1 @@
+"""The REST API of phone numbers: doors of about fifteen lines."""

@@ -1,0 +1,118 @@
+"""Strict fields: JSON types are taken as they are, never coerced (Django REST framework alone
+would take "1" as an integer, 0 as a string, and trim the blanks off a phone number)."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from numbers.e164 import is_e164
+from numbers.services.purchase import FRIENDLY_NAME_MAX
+
+
+class StrictField(serializers.Field):
+    """`message` is the one sentence for every wrong value."""
+
+    message = "Invalid value"
+
+    def __init__(self, **kwargs: Any):
+        kwargs.setdefault("error_messages", {})
+        kwargs["error_messages"] |= {"required": self.message, "null": self.message}
+        super().__init__(**kwargs)
+
+    def is_right(self, value: Any) -> bool:
+        raise NotImplementedError
+
+    def to_internal_value(self, data: Any) -> Any:
+        if not self.is_right(data):
+            raise serializers.ValidationError(self.message)
+        return data
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class ProviderField(StrictField):
+    """`twilio` or `telnyx`, in any case; more words where a view allows them."""
+
+    def __init__(self, *, words: tuple[str, ...] = ("twilio", "telnyx"), **kwargs: Any):
+        self.words = words
+        quoted = [f"'{word}'" for word in words]
+        self.message = f"Provider must be {', '.join(quoted[:-1])} or {quoted[-1]}"
+        super().__init__(**kwargs)
+
+    def is_right(self, value: Any) -> bool:
+        return isinstance(value, str) and value.lower() in self.words
+
+    def to_internal_value(self, data: Any) -> str:
+        return super().to_internal_value(data).lower()
+
+
+class E164Field(StrictField):
+    message = "Phone number must be in E.164 format (e.g., +1234567890)"
+
+    def is_right(self, value: Any) -> bool:
+        return is_e164(value)
+
+
+class AssistantIdField(StrictField):
+    message = "assistant_id must be a positive integer (e.g., 123)"
+
+    def is_right(self, value: Any) -> bool:
+        return type(value) is int and value >= 1
+
+
+class TextField(StrictField):
+    """A string of at most `most` printable characters; blanks around it are dropped."""
+
+    def __init__(self, *, most: int, message: str, **kwargs: Any):
+        self.most, self.message = most, message
+        super().__init__(**kwargs)
+
+    def is_right(self, value: Any) -> bool:
+        if not isinstance(value, str):
+            return False
+        text = value.strip()
+        return len(text) <= self.most and text.isprintable()
+
+    def to_internal_value(self, data: Any) -> str:
+        return super().to_internal_value(data).strip()
+
+
+class FriendlyNameField(TextField):
+    def __init__(self, **kwargs: Any):
+        super().__init__(
+            most=FRIENDLY_NAME_MAX,
+            message=f"Friendly name must be text of at most {FRIENDLY_NAME_MAX} characters, "
+            "without control characters",
+            **kwargs,
+        )
+
+
+class StrictInteger(StrictField):
+    def __init__(self, *, least: int, most: int, message: str, **kwargs: Any):
+        self.least, self.most, self.message = least, most, message
+        super().__init__(**kwargs)
+
+    def is_right(self, value: Any) -> bool:
+        return type(value) is int and self.least <= value <= self.most
+
+
+class MoneyField(serializers.DecimalField):
+    """An amount as a decimal string, such as "1.15"; a JSON number is taken too."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(max_digits=12, decimal_places=5, min_value=0, **kwargs)
+        sentence = "must be an amount of money, such as 1.50"
+        for code in (
+            "invalid",
+            "max_digits",
+            "max_decimal_places",
+            "max_whole_digits",
+            "min_value",
+        ):
+            self.error_messages[code] = sentence
+
+    def to_internal_value(self, data: Any):
+        if isinstance(data, bool):
+            self.fail("invalid")
+        return super().to_internal_value(data)

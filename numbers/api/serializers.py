@@ -1,0 +1,187 @@
+"""What requests look like, and what rows look like in answers."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from numbers.api.fields import (
+    AssistantIdField,
+    E164Field,
+    FriendlyNameField,
+    MoneyField,
+    ProviderField,
+    StrictInteger,
+    TextField,
+)
+from numbers.models import PhoneNumber, Purchase
+from numbers.services.search import ALL, LIMIT_MAX, Found
+from numbers.services.spending import money
+
+
+def instant(moment) -> str | None:
+    """A time as the API tells it: UTC, whole seconds, ending in Z."""
+    return moment and moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class PurchaseRequest(serializers.Serializer):
+    """Provider first, then the number: that is the order in which errors are told."""
+
+    provider = ProviderField()
+    phone_number = E164Field()
+    assistant_id = AssistantIdField(required=False, allow_null=True, default=None)
+    friendly_name = FriendlyNameField(required=False, allow_null=True, default=None)
+    max_monthly_cost = MoneyField(required=False, allow_null=True, default=None)
+    max_setup_cost = MoneyField(required=False, allow_null=True, default=None)
+
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        return data | {"friendly_name": data["friendly_name"] or ""}
+
+
+def _text(most: int, sentence: str, **kwargs: Any) -> TextField:
+    return TextField(most=most, message=sentence, required=False, allow_null=True, **kwargs)
+
+
+class SearchRequest(serializers.Serializer):
+    """All optional; the meaning of each is checked by `clean_criteria`."""
+
+    provider = ProviderField(
+        words=("twilio", "telnyx", ALL), required=False, allow_null=True, default="telnyx"
+    )
+    country_code = _text(2, "country_code must be a two-letter country code (e.g., US)")
+    area_code = _text(6, 'area_code must be a string of digits (e.g., "415")')
+    contains = _text(17, "contains must be a string of 2 to 16 digits or letters")
+    locality = _text(100, "locality must be text of at most 100 characters")
+    region = _text(100, "region must be text of at most 100 characters")
+    number_type = _text(20, "number_type must be local, toll_free or mobile")
+    limit = StrictInteger(
+        least=1,
+        most=LIMIT_MAX,
+        message=f"limit must be an integer between 1 and {LIMIT_MAX}",
+        required=False,
+        allow_null=True,
+    )
+
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Null and "" mean "not given"."""
+        return {name: value for name, value in data.items() if value not in (None, "")}
+
+
+def found_number(found: Found) -> dict[str, Any]:
+    """A number for sale, readable by the documentation's clients and by the SDK's."""
+    number = found.number
+    monthly, setup = money(number.price.monthly), money(number.price.setup)
+    return {
+        "phone_number": number.phone_number,
+        "friendly_name": number.phone_number,
+        "locality": number.locality or None,
+        "region": number.region or None,
+        "country_code": number.country,
+        "iso_country": number.country,
+        "number_type": number.number_type,
+        "capabilities": number.capabilities,
+        "cost": monthly,
+        "monthly_cost": monthly,
+        "setup_cost": setup,
+        "currency": number.price.currency or None,
+        "provider": found.provider,
+    }
+
+
+class PhoneNumberSerializer(serializers.ModelSerializer):
+    """A number of the inventory. `twilio_sid` is the provider's id for both providers: that is
+    the name under which existing clients read it."""
+
+    class Meta:
+        model = PhoneNumber
+        fields: list[str] = []
+
+    def to_representation(self, number: PhoneNumber) -> dict[str, Any]:
+        assistant = number.assistant
+        return {
+            "id": number.pk,
+            "phone_number": number.phone_number,
+            "friendly_name": number.friendly_name,
+            "provider": number.provider,
+            "status": number.status,
+            "is_active": number.status == PhoneNumber.Status.ACTIVE,
+            "provider_number_id": number.provider_number_id,
+            "twilio_sid": number.provider_number_id,
+            "provider_account_id": number.account_id,
+            "capabilities": number.capabilities,
+            "country_code": number.country or None,
+            "region": number.region or None,
+            "locality": number.locality or None,
+            "number_type": number.number_type,
+            "monthly_cost": money(number.monthly_cost),
+            "setup_cost": money(number.setup_cost),
+            "currency": number.currency or None,
+            "assistant": assistant
+            and {"id": assistant.pk, "name": assistant.name, "is_active": assistant.is_active},
+            "assistant_id": number.assistant_id,
+            "voice_url": number.voice_url or None,
+            "sms_url": number.sms_url or None,
+            "connection_id": number.connection_id or None,
+            "messaging_profile_id": number.messaging_profile_id or None,
+            "is_verified_caller_id": False,
+            "purchased_at": instant(number.purchased_at),
+            "released_at": instant(number.released_at),
+            "created_at": instant(number.created_at),
+            "updated_at": instant(number.updated_at),
+        }
+
+
+class PurchaseSerializer(serializers.ModelSerializer):
+    """The record of one attempt to buy, refused ones too."""
+
+    class Meta:
+        model = Purchase
+        fields: list[str] = []
+
+    def to_representation(self, purchase: Purchase) -> dict[str, Any]:
+        return {
+            "id": str(purchase.pk),
+            "state": purchase.state,
+            "charged": purchase.charged,
+            "phone_number": purchase.phone_number,
+            "provider": purchase.provider,
+            "assistant_id": purchase.request.get("assistant_id"),
+            "friendly_name": purchase.request.get("friendly_name") or None,
+            "made_by": purchase.actor_label,
+            "monthly_cost": money(purchase.monthly_cost),
+            "setup_cost": money(purchase.setup_cost),
+            "currency": purchase.currency or None,
+            "purchase_details": purchase.details or None,
+            "refusal": _refusal(purchase),
+            "needs_attention": purchase.attention_reason or None,
+            "claimed_at": instant(purchase.claimed_at),
+            "recorded_at": instant(purchase.recorded_at),
+            "next_look_at": instant(purchase.next_look_at),
+        }
+
+
+def _refusal(purchase: Purchase) -> dict[str, Any] | None:
+    if purchase.state != Purchase.State.REFUSED:
+        return None
+    return {
+        "code": purchase.refusal_code,
+        "evidence": purchase.evidence,
+        "provider_code": purchase.provider_code or None,
+        "hint": purchase.hint or None,
+        "retryable": purchase.retryable,
+    }
+
+
+def purchase_answer(purchase: Purchase) -> dict[str, Any]:
+    """The 200 of a purchase: exactly the specification's fields and sentences."""
+    number, provider = purchase.phone_number, purchase.provider
+    if purchase.state == Purchase.State.COMPLETED:
+        message = f"Successfully purchased phone number {number} from {provider}"
+    else:
+        message = f"Order for phone number {number} accepted by {provider}, activation pending"
+    return {
+        "success": True,
+        "phone_number": number,
+        "provider": provider,
+        "purchase_details": purchase.details,
+        "message": message,
+    }

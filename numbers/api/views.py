@@ -1,0 +1,206 @@
+"""The phone-number endpoints, served under `/` and `/api/v1/` alike."""
+
+import logging
+import uuid
+from typing import Any
+
+from django.db.models import Case, IntegerField, Value, When
+from django.urls import reverse
+from rest_framework.decorators import action
+from rest_framework.response import Response
+from rest_framework.viewsets import GenericViewSet
+
+from burki.api import exception_handler
+from burki.errors import BurkiError, InvalidRequest, NotFound, Unavailable
+from numbers.api.filters import PhoneNumberFilter, PurchaseFilter
+from numbers.api.paging import KeysetPagination
+from numbers.api.serializers import (
+    PhoneNumberSerializer,
+    PurchaseRequest,
+    PurchaseSerializer,
+    SearchRequest,
+    found_number,
+    purchase_answer,
+)
+from numbers.exceptions import NumberNotFound, PurchaseError
+from numbers.models import PhoneNumber, Purchase
+from numbers.services.purchase import KEY_MAX, purchase_number
+from numbers.services.search import ALL, SearchResult, clean_criteria, search_numbers
+from organizations.permissions import NUMBERS_PURCHASE, NUMBERS_READ
+
+logger = logging.getLogger(__name__)
+
+
+class PhoneNumberViewSet(GenericViewSet):
+    """Search, buy, and the inventory with the record of purchases."""
+
+    pagination_class = KeysetPagination
+    serializer_class = PhoneNumberSerializer
+    lookup_field = "phone_number"
+    lookup_value_regex = "[^/]+"
+    required_scopes = {
+        "search": NUMBERS_PURCHASE,
+        "purchase": NUMBERS_PURCHASE,
+        "list": NUMBERS_READ,
+        "retrieve": NUMBERS_READ,
+        "purchases": NUMBERS_READ,
+        "purchase_detail": NUMBERS_READ,
+    }
+    throttle_scopes = {"search": "search", "purchase": "purchase"}
+
+    @action(detail=False, methods=["post"])
+    def search(self, request) -> Response:
+        """Numbers for sale at one provider or, with `provider: "all"`, at both."""
+        wanted = _validated(SearchRequest, request.data)
+        provider = wanted.pop("provider", "telnyx")
+        result = search_numbers(
+            actor=request.user,
+            organization=request.organization,
+            provider=provider,
+            criteria=clean_criteria(**wanted),
+        )
+        numbers = [found_number(found) for found in result.numbers]
+        answer = {
+            "success": True,
+            "numbers": numbers,
+            "total_found": len(numbers),
+            "provider": provider,
+        }
+        if provider == ALL:
+            answer["providers"] = _providers(result)
+        return Response(answer)
+
+    @action(detail=False, methods=["post"])
+    def purchase(self, request) -> Response:
+        """SPENDS MONEY. Buy a number and route it to us."""
+        wanted = _validated(PurchaseRequest, request.data)
+        bought = purchase_number(
+            actor=request.user,
+            organization=request.organization,
+            idempotency_key=_idempotency_key(request),
+            **wanted,
+        )
+        response = Response(purchase_answer(bought.purchase))
+        if bought.replayed:
+            response["Idempotent-Replayed"] = "true"
+        self._point_at(response, bought.purchase)
+        return response
+
+    def list(self, request) -> Response:
+        """The organization's numbers, newest first."""
+        numbers = PhoneNumber.objects.visible_to(request.organization).select_related("assistant")
+        return self._page(PhoneNumberFilter, numbers, PhoneNumberSerializer)
+
+    def retrieve(self, request, phone_number: str) -> Response:
+        """One number; a released one too, when no newer row has the number."""
+        released_last = Case(
+            When(status=PhoneNumber.Status.RELEASED, then=Value(1)),
+            default=Value(0),
+            output_field=IntegerField(),
+        )
+        number = (
+            PhoneNumber.objects.visible_to(request.organization)
+            .select_related("assistant")
+            .filter(phone_number=phone_number.replace("\0", ""))
+            .order_by(released_last, "-pk")
+            .first()
+        )
+        if number is None:
+            raise NumberNotFound(phone_number)
+        return Response(PhoneNumberSerializer(number).data)
+
+    @action(detail=False, methods=["get"])
+    def purchases(self, request) -> Response:
+        """Every attempt to buy, newest first."""
+        purchases = Purchase.objects.filter(organization=request.organization)
+        return self._page(PurchaseFilter, purchases, PurchaseSerializer)
+
+    @action(detail=False, methods=["get"], url_path="purchases/(?P<purchase_id>[^/]+)")
+    def purchase_detail(self, request, purchase_id: str) -> Response:
+        """One attempt, and its state now: the status URL of an uncertain answer."""
+        purchase = Purchase.objects.filter(
+            organization=request.organization, pk=_uuid(purchase_id)
+        ).first()
+        if purchase is None:
+            raise NotFound(f"Purchase {purchase_id} not found")
+        return Response(PurchaseSerializer(purchase).data)
+
+    def _page(self, filters, rows, serializer) -> Response:
+        filtered = filters(self.request.query_params, rows)
+        if not filtered.is_valid():
+            errors = {name: [str(e) for e in found] for name, found in filtered.errors.items()}
+            name, sentences = next(iter(errors.items()))
+            raise InvalidRequest(f"{name}: {sentences[0]}", errors=errors)
+        page = self.paginate_queryset(filtered.qs)
+        return self.get_paginated_response(serializer(page, many=True).data)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Errors of a purchase point at its record. What nobody foresaw happened before the order
+        was sent (the service lets nothing else escape): that is 503, never a 500, which a client
+        would take for "buy another"."""
+        if self.action == "purchase" and exception_handler(exc, {}) is None:
+            logger.exception("a purchase failed before anything was sent")
+            exc = Unavailable()
+        if self.action == "purchase" and isinstance(exc, Unavailable):
+            exc.facts["charged"] = False
+        purchase = getattr(exc, "purchase", None) if isinstance(exc, PurchaseError) else None
+        if purchase is not None and isinstance(exc, BurkiError):
+            exc.facts |= {
+                "purchase_id": str(purchase.pk),
+                "status_url": self._url_of(purchase),
+            }
+        response = super().handle_exception(exc)
+        if purchase is not None:
+            self._point_at(response, purchase)
+            if exc.replayed:
+                response["Idempotent-Replayed"] = "true"
+        return response
+
+    def _point_at(self, response: Response, purchase: Purchase) -> None:
+        response["Location"] = self._url_of(purchase)
+        response["Purchase-Id"] = str(purchase.pk)
+
+    def _url_of(self, purchase: Purchase) -> str:
+        """The purchase's address under the prefix that the caller uses."""
+        prefix = "v1:" if self.request.path.startswith("/api/v1/") else ""
+        path = reverse(
+            f"{prefix}phone-number-purchase-detail", kwargs={"purchase_id": str(purchase.pk)}
+        )
+        return self.request.build_absolute_uri(path)
+
+
+def _validated(serializer_class, data: dict[str, Any]) -> dict[str, Any]:
+    serializer = serializer_class(data=data)
+    serializer.is_valid(raise_exception=True)
+    return dict(serializer.validated_data)
+
+
+def _idempotency_key(request) -> str | None:
+    """The `Idempotency-Key` header, bare or in quotes, in the API's own namespace."""
+    given = request.headers.get("Idempotency-Key")
+    if given is None:
+        return None
+    key = given.strip()
+    if len(key) >= 2 and key[0] == key[-1] == '"':
+        key = key[1:-1]
+    if not 1 <= len(key) <= KEY_MAX or not key.isprintable():
+        raise InvalidRequest(
+            f"Idempotency-Key must be 1 to {KEY_MAX} printable characters",
+        )
+    return f"api:{key}"
+
+
+def _providers(result: SearchResult) -> dict[str, Any]:
+    answered = {name: {"success": True, "count": n} for name, n in result.counts.items()}
+    failed = {
+        name: {"success": False, "detail": error.detail, "code": error.code, **error.facts}
+        for name, error in result.failures.items()
+    }
+    return answered | failed
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None

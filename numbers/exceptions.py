@@ -1,0 +1,197 @@
+"""The error tree of this app.
+
+Drivers raise one of three kinds, because three different things happen next (design of money):
+`ProviderRefused` (nothing was charged), `ProviderUnreachable` (nothing was sent, or a read got no
+usable answer) and `OutcomeUnknown` (a POST that spends may or may not have worked). Only the
+services know them; doors see `PurchaseError` and its like.
+"""
+
+from burki.errors import BurkiError, NotFound
+
+
+class ProviderError(BurkiError):
+    """Something went wrong at or on the way to a provider."""
+
+    code = "provider_error"
+    detail = "The provider could not carry this out."
+    hint = ""
+    retryable = False
+    provider_code = ""
+    # The provider's own sentence, cleaned and cut: for staff, never sent to API clients unread.
+    provider_message = ""
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        code: str | None = None,
+        hint: str = "",
+        retryable: bool | None = None,
+        provider_code: str = "",
+        provider_message: str = "",
+        status: int = 0,
+    ):
+        self.status = status  # the HTTP status of the provider's answer
+        self.code = code or self.code
+        self.hint = hint or self.hint
+        self.retryable = self.retryable if retryable is None else retryable
+        self.provider_code = provider_code
+        self.provider_message = provider_message
+        super().__init__(
+            detail,
+            hint=self.hint or None,
+            retryable=self.retryable,
+            provider_code=provider_code or None,
+        )
+
+
+class ProviderRefused(ProviderError):
+    """The provider said no, in its own error format. `code` is one of the closed list."""
+
+
+class ProviderUnreachable(ProviderError):
+    """Nothing was sent; or a read had no usable answer. Safe to try again."""
+
+    code = "provider_unreachable"
+    detail = "The provider could not be reached."
+    hint = "Try again in a moment, with a new Idempotency-Key."
+    retryable = True
+
+
+class OutcomeUnknown(ProviderError):
+    """A request that spends money left, and what became of it is not known. Never send it again:
+    look for it instead."""
+
+    code = "outcome_unknown"
+    detail = "The provider's answer did not arrive."
+
+
+class NotConfigured(ProviderError):
+    """The credentials that decide are missing, incomplete, disabled or unusable. Nothing falls
+    through to another level: that would be somebody else's money."""
+
+    code = "not_configured"
+    detail = "No usable provider credentials."
+
+
+class UnsupportedCriteria(BurkiError):
+    """A search that this provider cannot do as asked; we never widen it silently."""
+
+    code = "invalid_request"
+
+
+class SearchFailed(ProviderError):
+    """No provider that was asked gave an answer."""
+
+
+class LostRace(Exception):
+    """A compare-and-swap found the row already moved: read it again and answer from it."""
+
+
+class PurchaseError(BurkiError):
+    """Why a purchase did not end in a bought number. `purchase` is its record, if there is one."""
+
+    purchase = None
+    replayed = False
+
+    def __init__(self, detail: str | None = None, *, purchase=None, replayed=False, **facts):
+        super().__init__(detail, **facts)
+        self.purchase = purchase
+        self.replayed = replayed
+
+
+class PurchaseRefused(PurchaseError):
+    """Nothing was bought and nothing charged; the record says why. `code` is the reason."""
+
+    def __init__(self, *, purchase, replayed=False):
+        self.code = purchase.refusal_code
+        super().__init__(
+            f"Failed to purchase phone number from {purchase.provider}",
+            purchase=purchase,
+            replayed=replayed,
+            charged=False,
+            retryable=purchase.retryable,
+            provider_code=purchase.provider_code or None,
+            hint=purchase.hint or None,
+        )
+
+
+class PurchaseUncertain(PurchaseError):
+    """The order may or may not have worked; it is being settled. Never buy again because of it."""
+
+    code = "outcome_unknown"
+    retry_after = 15
+
+    def __init__(self, *, purchase, replayed=False):
+        super().__init__(
+            f"Purchase of {purchase.phone_number} is being confirmed with {purchase.provider}",
+            purchase=purchase,
+            replayed=replayed,
+            charged=None,
+            retryable=False,
+            hint="Do not buy again. Ask the status URL, or repeat this request, until it settles.",
+        )
+
+
+class PurchaseInProgress(PurchaseError):
+    code = "purchase_in_progress"
+    retry_after = 5
+
+    def __init__(self, *, purchase):
+        super().__init__(
+            f"Phone number {purchase.phone_number} is being purchased right now.",
+            purchase=purchase,
+            hint="Repeat this request in a few seconds; it will not buy twice.",
+        )
+
+
+class NumberAlreadyOwned(PurchaseError):
+    code = "number_already_owned"
+
+    def __init__(self, phone_number: str, *, purchase=None, hint: str = ""):
+        super().__init__(
+            f"Your organization already has {phone_number}.",
+            purchase=purchase,
+            charged=False,
+            hint=hint or "Assign or rename the number that you have.",
+        )
+
+
+class NumberAlreadyInAccount(PurchaseError):
+    code = "number_already_in_account"
+
+    def __init__(self, phone_number: str, provider: str):
+        super().__init__(
+            f"Phone number {phone_number} is already in your {provider} account.",
+            charged=False,
+            hint="It was bought outside this system: adopt it instead of buying it.",
+        )
+
+
+class IdempotencyKeyReused(PurchaseError):
+    code = "idempotency_key_reused"
+
+    def __init__(self, *, purchase):
+        super().__init__(
+            "This Idempotency-Key was used with another request.",
+            purchase=purchase,
+            charged=False,
+            hint="Send a new key with a new request; repeat a request with exactly the same body.",
+        )
+
+
+class SpendingLimitExceeded(PurchaseError):
+    code = "spending_limit_exceeded"
+
+
+class PriceChanged(PurchaseError):
+    code = "price_changed"
+
+
+class PriceUnknown(PurchaseError):
+    code = "price_unknown"
+
+
+class NumberNotFound(NotFound):
+    def __init__(self, phone_number: str):
+        super().__init__(f"Phone number {phone_number} not found in database")

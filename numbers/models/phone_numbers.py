@@ -1,0 +1,122 @@
+from django.db import models
+from django.db.models import Q
+
+from assistants.models import Assistant
+from numbers.models.fields import validate_e164
+from organizations.models import (
+    AppendOnlyError,
+    Organization,
+    ProtectedQuerySet,
+    Provider,
+    ProviderAccount,
+)
+
+
+class PhoneNumberQuerySet(ProtectedQuerySet):
+    def inventory(self):
+        """What the organization has or had: everything but claims of purchases under way."""
+        return self.exclude(status=PhoneNumber.Status.CLAIMED)
+
+    def live(self):
+        return self.exclude(status=PhoneNumber.Status.RELEASED)
+
+    def visible_to(self, organization: Organization):
+        return self.inventory().filter(organization=organization)
+
+
+class PhoneNumber(models.Model):
+    """A number that an organization has, had, or is just buying.
+
+    Its row is the claim: the unique index over live rows decides who may buy a number, across all
+    accounts and organizations. `claimed → active | pending`, `pending → active`,
+    `active → releasing → released | active`. Rows stay for ever, but for a claim whose purchase is
+    refused (a trigger in the database refuses every other deletion, and changes of identity).
+    """
+
+    class Status(models.TextChoices):
+        CLAIMED = "claimed"
+        PENDING = "pending"
+        ACTIVE = "active"
+        RELEASING = "releasing"
+        RELEASED = "released"
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="phone_numbers"
+    )
+    account = models.ForeignKey(
+        ProviderAccount, on_delete=models.PROTECT, related_name="phone_numbers"
+    )
+    assistant = models.ForeignKey(
+        Assistant,
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="phone_numbers",
+    )
+    provider = models.CharField(max_length=10, choices=Provider)
+    phone_number = models.CharField(max_length=16, validators=[validate_e164])
+    provider_number_id = models.CharField(
+        "provider's id",
+        max_length=64,
+        blank=True,
+        help_text="Twilio SID, or Telnyx number id.",
+    )
+    friendly_name = models.CharField(max_length=64)
+    status = models.CharField(max_length=10, choices=Status, default=Status.CLAIMED)
+
+    capabilities = models.JSONField(default=dict, help_text="As the provider reported them.")
+    country = models.CharField(max_length=2, blank=True)
+    region = models.CharField(max_length=100, blank=True)
+    locality = models.CharField(max_length=100, blank=True)
+    number_type = models.CharField(max_length=20, default="local")
+
+    monthly_cost = models.DecimalField(max_digits=12, decimal_places=5, null=True, blank=True)
+    setup_cost = models.DecimalField(max_digits=12, decimal_places=5, null=True, blank=True)
+    currency = models.CharField(max_length=3, blank=True)
+
+    # What we set at the provider.
+    voice_url = models.URLField(max_length=500, blank=True)
+    sms_url = models.URLField(max_length=500, blank=True)
+    status_callback = models.URLField(max_length=500, blank=True)
+    connection_id = models.CharField(max_length=64, blank=True)
+    messaging_profile_id = models.CharField(max_length=64, blank=True)
+
+    purchased_at = models.DateTimeField(null=True, blank=True)
+    released_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = PhoneNumberQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["provider", "phone_number"],
+                condition=~Q(status="released"),
+                name="phone_number_one_owner",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["organization", "-id"],
+                condition=~Q(status="claimed"),
+                name="phone_number_inventory",
+            ),
+            models.Index(fields=["organization", "phone_number"], name="phone_number_lookup"),
+            models.Index(fields=["assistant", "-id"], name="phone_number_by_assistant"),
+        ]
+
+    def __str__(self) -> str:
+        return self.phone_number
+
+    def delete(self, *args, **kwargs):
+        raise AppendOnlyError("Phone numbers are released, never deleted.")
+
+    def drop_claim(self) -> None:
+        """Remove the claim of a purchase that was refused. Nothing else ever deletes a row."""
+        rows = PhoneNumber.objects.filter(pk=self.pk, status=PhoneNumber.Status.CLAIMED)
+        rows._raw_delete(rows.db)
+
+    @property
+    def is_live(self) -> bool:
+        return self.status not in (self.Status.CLAIMED, self.Status.RELEASED)

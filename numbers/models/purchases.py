@@ -1,0 +1,141 @@
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from numbers.exceptions import LostRace
+from numbers.models.fields import uuid7, validate_e164
+from numbers.models.phone_numbers import PhoneNumber
+from organizations.models import (
+    AppendOnlyError,
+    Organization,
+    ProtectedQuerySet,
+    Provider,
+    ProviderAccount,
+)
+
+
+class Purchase(models.Model):
+    """One attempt to buy a number: what was asked, what became of it, and how we know.
+
+    Kept for ever, refused ones too. `state` moves only by `move_to`, along `TRANSITIONS`.
+    Its id is our tag at the provider (Telnyx `customer_reference`, Twilio `StatusCallback`).
+    """
+
+    class State(models.TextChoices):
+        ORDERING = "ordering"  # claimed; the order may be on its way
+        COMPLETED = "completed"  # bought
+        PENDING = "pending"  # accepted by the provider, not active yet
+        REFUSED = "refused"  # not bought, nothing charged
+        UNCERTAIN = "uncertain"  # the order left and its outcome is not known
+
+    class Evidence(models.TextChoices):
+        """How we know that a refused purchase bought nothing."""
+
+        PROVIDER_SAID_NO = "provider_said_no", "the provider said no"
+        NOT_FOUND = "not_found", "not found at the provider (an inference)"
+        NOT_SENT = "not_sent", "the order was not sent"
+
+    TRANSITIONS: dict[str, frozenset[str]] = {
+        State.ORDERING: frozenset({State.COMPLETED, State.PENDING, State.REFUSED, State.UNCERTAIN}),
+        State.PENDING: frozenset({State.COMPLETED, State.REFUSED}),
+        State.UNCERTAIN: frozenset({State.COMPLETED, State.PENDING, State.REFUSED}),
+        # Only a refusal that was inferred (NOT_FOUND): positive evidence beats an inference.
+        State.REFUSED: frozenset({State.COMPLETED, State.PENDING}),
+        State.COMPLETED: frozenset(),
+    }
+    LIVE = (State.ORDERING, State.PENDING, State.UNCERTAIN)
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="purchases"
+    )
+    account = models.ForeignKey(
+        ProviderAccount, on_delete=models.PROTECT, null=True, related_name="purchases"
+    )
+    number = models.ForeignKey(
+        PhoneNumber, on_delete=models.PROTECT, null=True, related_name="purchases"
+    )
+    actor_label = models.CharField("made by", max_length=254)
+
+    # What was asked. Repeats are compared with `request`, never with the number's present state.
+    provider = models.CharField(max_length=10, choices=Provider)
+    phone_number = models.CharField(max_length=16, validators=[validate_e164])
+    request = models.JSONField(default=dict)
+    idempotency_key = models.CharField(max_length=300, null=True, editable=False)
+
+    state = models.CharField(max_length=10, choices=State, default=State.ORDERING)
+    claimed_at = models.DateTimeField(db_default=Now())
+    recorded_at = models.DateTimeField(null=True)
+
+    # What the provider said.
+    order_id = models.CharField("Telnyx order id", max_length=64, blank=True)
+    provider_number_id = models.CharField("provider's number id", max_length=64, blank=True)
+    provider_status = models.CharField(max_length=64, blank=True)
+    details = models.JSONField(default=dict, help_text="`purchase_details` of the answer.")
+    connection_id = models.CharField(max_length=64, blank=True)
+    messaging_profile_id = models.CharField(max_length=64, blank=True)
+    monthly_cost = models.DecimalField(max_digits=12, decimal_places=5, null=True)
+    setup_cost = models.DecimalField(max_digits=12, decimal_places=5, null=True)
+    currency = models.CharField(max_length=3, blank=True)
+
+    refusal_code = models.CharField(max_length=40, blank=True)
+    evidence = models.CharField(max_length=20, choices=Evidence, blank=True)
+    retryable = models.BooleanField(default=False)
+    hint = models.CharField(max_length=300, blank=True)
+    provider_code = models.CharField(max_length=40, blank=True)
+    provider_message = models.CharField(max_length=500, blank=True)
+
+    # Settling: what was looked for, and when to look again.
+    looks = models.JSONField(default=list, help_text="What each look at the provider saw.")
+    empty_looks = models.PositiveSmallIntegerField(default=0)
+    first_empty_look_at = models.DateTimeField(null=True)
+    next_look_at = models.DateTimeField(null=True)
+    needs_attention_at = models.DateTimeField(null=True)
+    attention_reason = models.CharField(max_length=300, blank=True)
+
+    objects = ProtectedQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "idempotency_key"],
+                name="purchase_idempotency_key",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "-id"], name="purchase_by_organization"),
+            models.Index(fields=["number"], name="purchase_by_number"),
+            models.Index(fields=["provider", "phone_number", "-id"], name="purchase_by_phone"),
+            models.Index(
+                fields=["next_look_at"],
+                condition=Q(next_look_at__isnull=False),
+                name="purchase_to_settle",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.phone_number} from {self.provider}"
+
+    def delete(self, *args, **kwargs):
+        raise AppendOnlyError("Purchases are never deleted.")
+
+    @property
+    def charged(self) -> bool | None:
+        """Whether the provider charges for it; None while that is not known."""
+        if self.state in (self.State.COMPLETED, self.State.PENDING):
+            return True
+        return False if self.state == self.State.REFUSED else None
+
+    def move_to(self, state: str, **values) -> None:
+        """Compare-and-swap to `state`, writing `values` with it.
+
+        Raises `LostRace` when the row is no longer in the state that this object knows.
+        """
+        if state not in self.TRANSITIONS[self.state]:
+            raise ValueError(f"A purchase never goes from {self.state} to {state}.")
+        rows = Purchase.objects.filter(pk=self.pk, state=self.state)
+        if self.state == self.State.REFUSED:
+            rows = rows.filter(evidence=self.Evidence.NOT_FOUND)
+        if not rows.update(state=state, recorded_at=Now(), **values):
+            raise LostRace(f"Purchase {self.pk} is no longer {self.state}.")
+        self.refresh_from_db()

@@ -1,0 +1,1 @@
+"""Drivers for the companies that sell phone numbers. They never import a model."""

@@ -1,0 +1,231 @@
+"""The one interface behind which both providers stand, and the frozen values that cross it.
+
+A driver is made for one operation: credentials and a deadline. It never returns a dict or an SDK
+object and never sees a model. Reads raise `ProviderRefused` or `ProviderUnreachable`; `buy` may
+also raise `OutcomeUnknown`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from numbers.clocks import Deadline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What a driver signs its requests with. `key` tells accounts apart, for keep-alive sessions
+    and price caches; it is our row's id, not a secret."""
+
+    provider: str
+    key: str
+    secret: str = field(repr=False)  # Twilio auth token, or Telnyx API key
+    account_sid: str = ""  # Twilio only
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What a number costs; None where the provider does not say."""
+
+    monthly: Decimal | None = None
+    setup: Decimal | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchCriteria:
+    country_code: str = "US"
+    area_code: str = ""
+    contains: str = ""  # digits; an E.164 number finds exactly that number
+    locality: str = ""
+    region: str = ""
+    number_type: str = "local"  # local, toll_free, mobile
+    limit: int = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AvailableNumber:
+    phone_number: str
+    country: str
+    region: str
+    locality: str
+    number_type: str
+    capabilities: dict[str, bool]
+    price: Price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Where a number stands right before it is bought without a fresh offer."""
+
+    offer: AvailableNumber | None = None
+    owned: OwnedNumber | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """Where a number sends its calls and messages. Twilio has addresses on the number itself,
+    Telnyx has ids of a Call Control application and a messaging profile that hold them."""
+
+    voice_url: str = ""
+    sms_url: str = ""  # empty: the number cannot do SMS, nothing is set
+    status_callback: str = ""
+    connection_id: str = ""
+    messaging_profile_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedNumber:
+    """A number as it stands in the account."""
+
+    number_id: str
+    phone_number: str
+    friendly_name: str = ""
+    capabilities: dict[str, bool] = field(default_factory=dict)
+    routing: Routing = Routing()
+    reference: str = ""  # our tag, if it carries one
+    created_at: datetime | None = None
+    raw: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuyRequest:
+    """What to buy. `reference` is our tag: the purchase's id."""
+
+    phone_number: str
+    reference: str
+    friendly_name: str
+    routing: Routing
+
+
+class OrderState(StrEnum):
+    COMPLETED = "completed"
+    PENDING = "pending"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What became of an order, as far as the provider has told."""
+
+    state: OrderState
+    order_id: str  # Telnyx's order; Twilio has none, there it is the number's SID
+    status: str  # the provider's own word
+    created_at: datetime | None = None
+    number: OwnedNumber | None = None
+    # An order that waits for documents: it will not complete by itself.
+    blocked: bool = False
+    sub_order_ids: tuple[str, ...] = ()
+    refusal_code: str = ""
+    hint: str = ""
+
+
+class Sighting(StrEnum):
+    """What a look for a purchase found."""
+
+    FOUND = "found"  # an order of ours; `order` tells its state
+    FOREIGN = "foreign"  # the number is in the account, but nothing says that we ordered it
+    ABSENT = "absent"  # a complete answer without it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    sighting: Sighting
+    order: Order | None = None
+    number: OwnedNumber | None = None
+
+    def summary(self) -> dict[str, str]:
+        """For the purchase's evidence: ids and words, nothing secret."""
+        seen: dict[str, str] = {"saw": self.sighting.value}
+        if self.order:
+            seen |= {"order": self.order.order_id, "status": self.order.status}
+        if self.number:
+            seen["number_id"] = self.number.number_id
+        return seen
+
+
+class NumberProvider(ABC):
+    """One provider, one account, one deadline."""
+
+    name: str
+    # Whether numbers are routed by ids of connections, rather than by addresses of their own.
+    uses_connections: bool
+    # Whether only numbers that a search has offered can be ordered.
+    sells_only_offers: bool
+
+    def __init__(self, credentials: Credentials, deadline: Deadline):
+        self.credentials = credentials
+        self.deadline = deadline
+
+    @abstractmethod
+    def search(self, criteria: SearchCriteria) -> list[AvailableNumber]:
+        """Numbers for sale that fit all criteria; an empty list means that there are none.
+
+        Raises `UnsupportedCriteria` for what the provider cannot filter by: never widened.
+        """
+
+    @abstractmethod
+    def inspect(self, phone_number: str) -> Standing:
+        """Whether the number is for sale, or in this account already; asked only when no fresh
+        offer tells."""
+
+    @abstractmethod
+    def price(self, country: str, number_type: str) -> Price:
+        """What such a number costs, where a price list tells; else an unknown price."""
+
+    @abstractmethod
+    def buy(self, request: BuyRequest, *, may_send: Callable[[], bool]) -> Order:
+        """SPENDS MONEY. Orders the number with one POST, asking `may_send` right before it.
+
+        A second POST happens only after a definite refusal whose cause was removed (Telnyx 85000,
+        Twilio 21407). Raises `ProviderRefused` (also when `may_send` says no, with the code
+        `unavailable`), `ProviderUnreachable`, or `OutcomeUnknown`.
+        """
+
+    @abstractmethod
+    def follow(self, order: Order, phone_number: str) -> Order:
+        """Wait, within the deadline, for an order that is pending and for the number's own id.
+        Trouble on the way is not an error: what is known so far is returned."""
+
+    @abstractmethod
+    def look_for(self, *, reference: str, phone_number: str, order_id: str) -> Look:
+        """Whether an order with our tag exists, and its state. Changes nothing. Only a complete
+        answer counts: anything less raises."""
+
+    @abstractmethod
+    def find_number(self, phone_number: str) -> OwnedNumber | None:
+        """The number in this account, compared exactly, or None after a complete answer."""
+
+    @abstractmethod
+    def cancel_order(self, order: Order) -> None:
+        """Withdraw an order that is blocked. Whether it worked, a look must tell."""
+
+    @abstractmethod
+    def configure(self, number_id: str, routing: Routing, friendly_name: str = "") -> None:
+        """Set where the number sends calls and messages; empty fields stay as they are."""
+
+    @abstractmethod
+    def check_routing(self, routing: Routing, *, webhook_url: str) -> None:
+        """Make sure that the connection and profile named in `routing` exist in this account and
+        report to `webhook_url`; one without any address gets it, one with another is left alone.
+
+        Raises `NotConfigured` saying what to correct.
+        """
+
+    @abstractmethod
+    def make_routing(self, *, name: str, webhook_url: str) -> Routing:
+        """A connection and a messaging profile called `name` that report to `webhook_url`: found
+        by name, or created. Costs nothing."""
+
+    @abstractmethod
+    def release(self, number_id: str) -> None:
+        """Give the number back, by the provider's own id. It is gone from the account at once.
+
+        Raises `ProviderRefused` with `status` 404 when the id is unknown there.
+        """

@@ -1,0 +1,284 @@
+"""How a request goes to a provider: one deadline for all of it, never inside a transaction, never
+holding a database connection, never repeated, never redirected; and what an answer means.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import logging
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.exceptions import MaxRetryError, NewConnectionError
+
+from burki.db import in_real_transaction, release_connection
+from burki.logs import mask
+from numbers import clocks
+from numbers.clocks import Deadline
+from numbers.exceptions import OutcomeUnknown, ProviderRefused, ProviderUnreachable
+
+logger = logging.getLogger(__name__)
+
+_step = threading.local()  # .ends: the Deadline of the request that this thread is making
+
+
+class _DeadlineReader(io.RawIOBase):
+    """Reads a socket so that the whole answer, not each piece of it, must arrive in time."""
+
+    def __init__(self, raw: io.RawIOBase, sock, ends: Deadline):
+        self._raw, self._sock, self._ends = raw, sock, ends
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int | None:
+        left = self._ends.remaining()
+        if left <= 0:
+            raise TimeoutError("the answer did not arrive in time")
+        self._sock.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _DeadlineResponse(http.client.HTTPResponse):
+    def __init__(self, sock, *args, **kwargs):
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock, _step.ends))
+
+
+class _HTTPConnection(urllib3.connection.HTTPConnection):
+    response_class = _DeadlineResponse
+
+
+class _HTTPSConnection(urllib3.connection.HTTPSConnection):
+    response_class = _DeadlineResponse
+
+
+class _HTTPPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _HTTPConnection
+
+
+class _HTTPSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _HTTPSConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args, **kwargs) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {
+            "http": _HTTPPool,
+            "https": _HTTPSPool,
+        }
+
+
+class ProviderSession:
+    """Keep-alive connections of one account to one address."""
+
+    def __init__(self, provider: str, base_url: str):
+        self.provider = provider
+        self.base_url = base_url
+        self._session = requests.Session()
+        # No proxies and no ~/.netrc from the environment: credentials go where we say.
+        self._session.trust_env = False
+        self._session.cookies.set_policy(_NoCookies())
+        adapter = _Adapter(pool_connections=2, pool_maxsize=64, max_retries=0)
+        self._session.mount("https://", adapter)
+        self._session.mount("http://", adapter)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        deadline: Deadline,
+        spends: bool = False,
+        **arguments: Any,
+    ) -> requests.Response:
+        """Send one request to `path` under the base address and read the whole answer.
+
+        Everything must be over by `deadline`. Raises `ProviderUnreachable` when nothing was sent;
+        for anything else that went wrong on the way, `OutcomeUnknown` if the request `spends`
+        money, else `ProviderUnreachable`. Any HTTP status is an answer.
+        """
+        if in_real_transaction():
+            raise RuntimeError("A provider is never called inside a database transaction.")
+        if deadline.expired:
+            raise ProviderUnreachable("There was no time left to ask the provider.")
+        release_connection()  # a pooled connection is not held while waiting
+
+        started = time.monotonic()
+        _step.ends = deadline
+        outcome: object = "no answer"
+        try:
+            response = self._session.request(
+                method,
+                self.base_url + path,
+                timeout=(
+                    min(clocks.scaled(clocks.CONNECT), deadline.remaining()),
+                    deadline.remaining(),
+                ),
+                allow_redirects=False,
+                **arguments,
+            )
+            outcome = response.status_code
+            return response
+        except requests.RequestException as error:
+            outcome = type(error).__name__
+            if _was_not_sent(error):
+                raise ProviderUnreachable(
+                    provider_message=f"{type(error).__name__} at {self.provider}"
+                ) from error
+            raise _no_answer(spends, f"{type(error).__name__} at {self.provider}") from error
+        finally:
+            logger.info(
+                "provider call",
+                extra={
+                    "provider": self.provider,
+                    "method": method,
+                    "path": path,
+                    "outcome": outcome,
+                    "milliseconds": round((time.monotonic() - started) * 1000),
+                },
+            )
+
+
+class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):
+    def set_ok(self, *args) -> bool:
+        return False
+
+    def return_ok(self, *args) -> bool:
+        return False
+
+
+def _was_not_sent(error: requests.RequestException) -> bool:
+    """The closed list: the connection could not be made (refused, no such host, timed out)."""
+    if isinstance(error, requests.ConnectTimeout):
+        return True
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, MaxRetryError):
+        cause = cause.reason
+    return isinstance(cause, NewConnectionError)  # NameResolutionError is one of them
+
+
+def _no_answer(
+    spends: bool, provider_message: str, **facts
+) -> OutcomeUnknown | ProviderUnreachable:
+    kind = OutcomeUnknown if spends else ProviderUnreachable
+    return kind(provider_message=provider_message, **facts)
+
+
+_sessions: dict[tuple[str, str], ProviderSession] = {}
+_sessions_lock = threading.Lock()
+
+
+def session_for(provider: str, account: str, base_url: str) -> ProviderSession:
+    """The keep-alive session of an account at an address; made once per process."""
+    with _sessions_lock:
+        session = _sessions.get((account, base_url))
+        if session is None:
+            session = _sessions[account, base_url] = ProviderSession(provider, base_url)
+        return session
+
+
+# --- What an answer means ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A provider's code in our words: the category, and the one thing to do about it."""
+
+    code: str
+    hint: str
+    retryable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderMessage:
+    """One error in a provider's own format."""
+
+    code: str
+    text: str
+    means: str = ""  # the listed code that this one amounts to, if another
+
+    @property
+    def listed_as(self) -> str:
+        return self.means or self.code
+
+
+# Statuses that a definite refusal may have when its code is not in the provider's table.
+_REFUSAL_BY_STATUS: Mapping[int, Refusal] = {
+    401: Refusal("invalid_credentials", "Check the provider credentials."),
+    403: Refusal("account_restricted", "Ask the provider what this account may not do, and why."),
+    404: Refusal("provider_error", "The provider does not know what was asked for."),
+    422: Refusal("provider_error", "The provider could not process the request as it was."),
+    429: Refusal("rate_limited", "Wait a moment, then try again with a new key.", True),
+}
+# On a POST that spends, these say nothing definite whatever their body holds.
+_NEVER_DEFINITE = frozenset({408, 425})
+
+
+def raise_for_error(
+    response: requests.Response,
+    messages: list[ProviderMessage] | None,
+    codes: Mapping[str, Refusal],
+    *,
+    spends: bool,
+) -> None:
+    """Return if the answer is a 2xx; otherwise raise what it means.
+
+    `messages` are the errors in the provider's own format, None if the body is not in it. A
+    refusal is definite when its code is in the provider's table (4xx only), or when the status
+    is 401, 403, 404, 422 or 429 in the provider's format. Everything else is `OutcomeUnknown`
+    for a request that `spends`, and `ProviderUnreachable` for a read.
+    """
+    status = response.status_code
+    if 200 <= status < 300:
+        return
+    listed = next((m for m in messages or [] if m.listed_as in codes), None)
+    message = listed or (messages[0] if messages else ProviderMessage("", ""))
+    facts = {
+        "provider_code": message.code,
+        "provider_message": clean(message.text) or f"HTTP {status}",
+        "status": status,
+    }
+    refusal = codes.get(message.listed_as)
+    if messages and 400 <= status < 500 and status not in _NEVER_DEFINITE:
+        refusal = refusal or _REFUSAL_BY_STATUS.get(status)
+        if refusal is None and not spends:
+            refusal = Refusal("provider_error", "The provider did not accept the request.")
+        if refusal is not None:
+            raise ProviderRefused(
+                code=refusal.code,
+                hint=refusal.hint,
+                retryable=refusal.retryable,
+                **facts,
+            )
+    raise _no_answer(spends, **facts)
+
+
+def read_json(response: requests.Response, *, spends: bool) -> dict[str, Any]:
+    """The JSON object in a 2xx answer; anything else is no usable answer."""
+    try:
+        data = json.loads(response.text)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        raise _no_answer(spends, "The provider's answer could not be read.")
+    return data
+
+
+def clean(text: object, limit: int = 300) -> str:
+    """A provider's sentence for staff: one line, no NUL, no numbers or secrets, cut."""
+    line = "".join(c if c.isprintable() else " " for c in str(text or ""))
+    return mask(" ".join(line.encode("utf-8", "replace").decode().split()))[:limit]

@@ -1,0 +1,506 @@
+"""Telnyx, through its REST API v2: https://developers.telnyx.com/api.
+
+An order is asynchronous: it is accepted, then it succeeds or fails. Webhook addresses lie on a
+Call Control application and a messaging profile, which the order names. Telnyx's own package is
+not used, because it repeats orders by itself.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from django.conf import settings
+
+from numbers import clocks
+from numbers.e164 import country_of, national_digits, number_type_of
+from numbers.exceptions import (
+    NotConfigured,
+    OutcomeUnknown,
+    ProviderError,
+    ProviderRefused,
+    ProviderUnreachable,
+)
+from numbers.providers.base import (
+    AvailableNumber,
+    BuyRequest,
+    Look,
+    NumberProvider,
+    Order,
+    OrderState,
+    OwnedNumber,
+    Price,
+    Routing,
+    SearchCriteria,
+    Sighting,
+    Standing,
+)
+from numbers.providers.http import (
+    ProviderMessage,
+    raise_for_error,
+    read_json,
+    session_for,
+)
+from numbers.providers.telnyx_codes import CODES
+
+_POLLS = (0.1, 0.2, 0.4, 0.8, 1.0, 1.5, 2.0)  # seconds between looks at a fresh order
+_PAGE = 100
+_NO_REASON = "Telnyx gave no reason. Search and choose another number, or ask Telnyx support."
+_DOCUMENTS = "Telnyx needs documents for this number: file them in its portal, then buy again."
+# Destinations that a messaging profile of ours may send to.
+_ALL_DESTINATIONS = ["*"]
+
+
+class TelnyxProvider(NumberProvider):
+    name = "telnyx"
+    uses_connections = True
+    sells_only_offers = True
+
+    def search(self, criteria: SearchCriteria) -> list[AvailableNumber]:
+        filters = {
+            "filter[country_code]": criteria.country_code,
+            "filter[phone_number_type]": criteria.number_type,
+            "filter[national_destination_code]": criteria.area_code,
+            "filter[phone_number][contains]": criteria.contains.lstrip("+"),
+            "filter[locality]": criteria.locality,
+            "filter[administrative_area]": criteria.region,
+            "filter[best_effort]": "false",  # never numbers outside of what was asked
+            "filter[limit]": str(criteria.limit),
+        }
+        data = self._get(
+            "/available_phone_numbers",
+            {k: v for k, v in filters.items() if v},
+            clocks.READ,
+        )
+        return [
+            _to_available(item, criteria.country_code, criteria.number_type)
+            for item in _rows(data)
+            if item.get("phone_number")
+        ][: criteria.limit]
+
+    def inspect(self, phone_number: str) -> Standing:
+        """One search for exactly this number: Telnyx then lets the account order it. What is not
+        for sale may be in the account already."""
+        offer = self._find_offer(phone_number)
+        owned = None if offer else self.find_number(phone_number)
+        return Standing(offer=offer, owned=owned)
+
+    def _find_offer(self, phone_number: str) -> AvailableNumber | None:
+        # Telnyx's filters on digits never hold the country code.
+        filters = {
+            "filter[country_code]": country_of(phone_number),
+            "filter[phone_number][starts_with]": national_digits(phone_number),
+            "filter[best_effort]": "false",
+            "filter[limit]": "5",
+        }
+        data = self._get("/available_phone_numbers", filters, clocks.READ)
+        for item in _rows(data):
+            if item.get("phone_number") == phone_number:
+                return _to_available(item, country_of(phone_number), number_type_of(phone_number))
+        return None
+
+    def price(self, country: str, number_type: str) -> Price:
+        return Price()  # Telnyx has no price list: each offer carries its price
+
+    def buy(self, request: BuyRequest, *, may_send: Callable[[], bool]) -> Order:
+        """SPENDS MONEY. `POST /number_orders`; once more, after a search for exactly this number,
+        if Telnyx says that it was not searched for (85000)."""
+        try:
+            return self._order(request, may_send)
+        except ProviderRefused as refusal:
+            if refusal.provider_code != "85000":
+                raise
+            try:
+                self._find_offer(request.phone_number)
+            except ProviderError:
+                raise refusal from None
+        return self._order(request, may_send)
+
+    def _order(self, request: BuyRequest, may_send: Callable[[], bool]) -> Order:
+        """SPENDS MONEY. The one POST."""
+        body: dict[str, Any] = {
+            "phone_numbers": [{"phone_number": request.phone_number}],
+            "customer_reference": request.reference,
+        }
+        if request.routing.connection_id:
+            body["connection_id"] = request.routing.connection_id
+        if request.routing.messaging_profile_id:
+            body["messaging_profile_id"] = request.routing.messaging_profile_id
+        if not may_send():
+            raise ProviderRefused(code="unavailable", retryable=True)
+        data = self._send("POST", "/number_orders", clocks.ORDER_POST, spends=True, json=body).get(
+            "data"
+        )
+        try:
+            return _to_order(data, request.phone_number)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise OutcomeUnknown(
+                provider_message="Telnyx's answer does not name the number ordered."
+            ) from error
+
+    def follow(self, order: Order, phone_number: str) -> Order:
+        try:
+            for pause in _POLLS:
+                if order.state != OrderState.PENDING or order.blocked:
+                    break
+                pause = clocks.scaled(pause)
+                if pause >= self.deadline.remaining():
+                    break
+                time.sleep(pause)
+                order = self._get_order(order.order_id, phone_number) or order
+            if order.blocked and order.state == OrderState.PENDING:
+                self.cancel_order(order)
+                order = self._get_order(order.order_id, phone_number) or order
+            return self._completed(order, phone_number)
+        except ProviderError:
+            return order
+
+    def look_for(self, *, reference: str, phone_number: str, order_id: str) -> Look:
+        order = self._get_order(order_id, phone_number) if order_id else None
+        if order is None:
+            order = self._find_order(reference, phone_number)
+        if order is not None:
+            order = self._completed(order, phone_number)
+            return Look(sighting=Sighting.FOUND, order=order, number=order.number)
+        number = self.find_number(phone_number)
+        if number is None:
+            return Look(sighting=Sighting.ABSENT)
+        if number.reference != reference:
+            return Look(sighting=Sighting.FOREIGN, number=number)
+        order = Order(
+            state=OrderState.COMPLETED,
+            order_id="",
+            status="listed",
+            number=number,
+            created_at=number.created_at,
+        )
+        return Look(sighting=Sighting.FOUND, order=order, number=number)
+
+    def find_number(self, phone_number: str) -> OwnedNumber | None:
+        # The filter wants digits only and matches parts of numbers as well.
+        filters = {
+            "filter[phone_number]": phone_number.lstrip("+"),
+            "handle_messaging_profile_error": "true",
+        }
+        for item in self._pages("/phone_numbers", filters):
+            if item.get("phone_number") == phone_number and item.get("status") != "deleted":
+                return _to_owned(item)
+        return None
+
+    def cancel_order(self, order: Order) -> None:
+        for sub_order in order.sub_order_ids:
+            self._send("PATCH", f"/sub_number_orders/{sub_order}/cancel", clocks.READ)
+
+    def configure(self, number_id: str, routing: Routing, friendly_name: str = "") -> None:
+        if routing.connection_id:
+            self._send(
+                "PATCH",
+                f"/phone_numbers/{number_id}",
+                clocks.READ,
+                json={"connection_id": routing.connection_id},
+            )
+        if routing.messaging_profile_id:
+            self._send(
+                "PATCH",
+                f"/phone_numbers/{number_id}/messaging",
+                clocks.READ,
+                json={"messaging_profile_id": routing.messaging_profile_id},
+            )
+
+    def check_routing(self, routing: Routing, *, webhook_url: str) -> None:
+        if routing.connection_id:
+            self._check_webhook(
+                f"/call_control_applications/{routing.connection_id}",
+                field="webhook_event_url",
+                webhook_url=webhook_url,
+                what=f"The Telnyx connection {routing.connection_id}",
+                missing="is not a Call Control application of this account",
+            )
+        if routing.messaging_profile_id:
+            self._check_webhook(
+                f"/messaging_profiles/{routing.messaging_profile_id}",
+                field="webhook_url",
+                webhook_url=webhook_url,
+                what=f"The Telnyx messaging profile {routing.messaging_profile_id}",
+                missing="is not in this account",
+            )
+
+    def make_routing(self, *, name: str, webhook_url: str) -> Routing:
+        application = self._find_by_name(
+            "/call_control_applications",
+            {"filter[application_name][contains]": name},
+            "application_name",
+            name,
+        ) or self._created(
+            "/call_control_applications",
+            {
+                "application_name": name,
+                "webhook_event_url": webhook_url,
+                "webhook_api_version": "2",
+            },
+        )
+        profile = self._find_by_name(
+            "/messaging_profiles", {"filter[name]": name}, "name", name
+        ) or self._created(
+            "/messaging_profiles",
+            {
+                "name": name,
+                "whitelisted_destinations": _ALL_DESTINATIONS,
+                "webhook_url": webhook_url,
+                "webhook_api_version": "2",
+            },
+        )
+        # Found ones may still report to an address that we had earlier.
+        for path, row, field in (
+            ("/call_control_applications", application, "webhook_event_url"),
+            ("/messaging_profiles", profile, "webhook_url"),
+        ):
+            if row.get(field) != webhook_url:
+                self._set_webhook(f"{path}/{row['id']}", row, field, webhook_url)
+        return Routing(
+            connection_id=str(application["id"]),
+            messaging_profile_id=str(profile["id"]),
+        )
+
+    def release(self, number_id: str) -> None:
+        self._send("DELETE", f"/phone_numbers/{number_id}", clocks.ORDER_POST)
+
+    # --- Requests --------------------------------------------------------------------------------
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        seconds: float,
+        *,
+        spends: bool = False,
+        **arguments: Any,
+    ) -> dict[str, Any]:
+        session = session_for("telnyx", self.credentials.key, settings.TELNYX_API_BASE_URL)
+        response = session.request(
+            method,
+            path,
+            deadline=self.deadline.slice(seconds),
+            spends=spends,
+            headers={
+                "Authorization": f"Bearer {self.credentials.secret}",
+                "Accept": "application/json",
+            },
+            **arguments,
+        )
+        raise_for_error(response, _messages(response.text), CODES, spends=spends)
+        if method == "DELETE":
+            return {}
+        return read_json(response, spends=spends)
+
+    def _get(
+        self, path: str, params: dict[str, str], seconds: float = clocks.LOOKUPS
+    ) -> dict[str, Any]:
+        return self._send("GET", path, seconds, params=params)
+
+    def _pages(self, path: str, filters: dict[str, str]) -> Iterator[dict[str, Any]]:
+        """All rows of a list, page by page; raises unless every page is complete."""
+        page = 1
+        while True:
+            data = self._get(path, filters | {"page[number]": str(page), "page[size]": str(_PAGE)})
+            yield from _rows(data)
+            meta = data.get("meta")
+            pages = meta.get("total_pages") if isinstance(meta, dict) else None
+            if not isinstance(pages, int):
+                raise ProviderUnreachable(provider_message="Telnyx's list has no end.")
+            if page >= pages:
+                return
+            page += 1
+
+    def _get_order(self, order_id: str, phone_number: str) -> Order | None:
+        try:
+            data = self._get(f"/number_orders/{order_id}", {}).get("data")
+        except ProviderRefused as refusal:
+            if refusal.status == 404:
+                return None
+            raise
+        return _read_order(data, phone_number)
+
+    def _find_order(self, reference: str, phone_number: str) -> Order | None:
+        """The order with our tag. The list does not tell the items' states: it is read by id."""
+        filters = {"filter[customer_reference]": reference}
+        found = [
+            row
+            for row in self._pages("/number_orders", filters)
+            if row.get("customer_reference") == reference and row.get("id")
+        ]
+        orders = [self._get_order(str(row["id"]), phone_number) for row in found]
+        # One purchase makes one order; were there two, the one that bought counts.
+        rank = {OrderState.COMPLETED: 0, OrderState.PENDING: 1, OrderState.REFUSED: 2}
+        return min((o for o in orders if o), key=lambda o: rank[o.state], default=None)
+
+    def _completed(self, order: Order, phone_number: str) -> Order:
+        """The order with its number, if it succeeded. A withdrawn order counts as refused only
+        when the number is not in the account."""
+        if order.state == OrderState.PENDING:
+            return order
+        withdrawn = order.status in ("cancelled", "deleted")
+        if order.state == OrderState.REFUSED and not withdrawn:
+            return order
+        number = self.find_number(phone_number)
+        if order.state == OrderState.REFUSED:
+            return order if number is None else replace(order, state=OrderState.PENDING)
+        return replace(order, number=number)
+
+    def _check_webhook(
+        self, path: str, *, field: str, webhook_url: str, what: str, missing: str
+    ) -> None:
+        try:
+            row = self._get(path, {}, clocks.READ).get("data")
+        except ProviderRefused as refusal:
+            if refusal.status not in (404, 422):
+                raise
+            raise NotConfigured(
+                hint=f"{what} {missing}: correct it in the settings, or leave it empty."
+            ) from None
+        if not isinstance(row, dict):
+            raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
+        current = row.get(field) or ""
+        if not current:
+            self._set_webhook(path, row, field, webhook_url)
+        elif current != webhook_url:
+            raise NotConfigured(
+                hint=f"{what} reports to another address than {webhook_url}: change that at "
+                "Telnyx if nothing else uses it, or leave the setting empty and we make our own."
+            )
+        elif str(row.get("webhook_api_version") or "2") != "2":
+            raise NotConfigured(hint=f"Set {what[0].lower()}{what[1:]} to webhook API version 2.")
+
+    def _set_webhook(self, path: str, row: dict[str, Any], field: str, webhook_url: str) -> None:
+        body = {field: webhook_url, "webhook_api_version": "2"}
+        if "application_name" in row:  # required by this PATCH
+            body["application_name"] = row["application_name"]
+        self._send("PATCH", path, clocks.READ, json=body)
+
+    def _find_by_name(
+        self, path: str, filters: dict[str, str], field: str, name: str
+    ) -> dict[str, Any] | None:
+        return next(
+            (row for row in self._pages(path, filters) if row.get(field) == name and row.get("id")),
+            None,
+        )
+
+    def _created(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        row = self._send("POST", path, clocks.READ, json=body).get("data")
+        if not isinstance(row, dict) or not row.get("id"):
+            raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
+        return row
+
+
+def _messages(text: str) -> list[ProviderMessage] | None:
+    """The errors in Telnyx's format: `{"errors": [{"code": "10015", "title": …, "detail": …}]}`."""
+    try:
+        return [_to_message(error) for error in json.loads(text)["errors"]] or None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _to_message(error: dict[str, Any]) -> ProviderMessage:
+    code = str(error["code"])
+    pointer = str((error.get("source") or {}).get("pointer") or "")
+    # "Bad request" that points at the number says that the number is the trouble.
+    number_is_bad = code == "10015" and pointer.startswith("/phone_numbers")
+    return ProviderMessage(
+        code,
+        str(error.get("detail") or error.get("title") or ""),
+        "10002" if number_is_bad else "",
+    )
+
+
+def _rows(data: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = data.get("data")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
+    return rows
+
+
+def _to_available(item: dict[str, Any], country: str, number_type: str) -> AvailableNumber:
+    places = {
+        place.get("region_type"): str(place.get("region_name") or "")
+        for place in item.get("region_information") or []
+    }
+    features = {feature.get("name") for feature in item.get("features") or []}
+    return AvailableNumber(
+        phone_number=str(item["phone_number"]),
+        country=places.get("country_code") or country,
+        region=places.get("state", ""),
+        locality=places.get("location") or places.get("rate_center", ""),
+        number_type=number_type,
+        capabilities={name: name in features for name in ("voice", "sms", "mms", "fax")},
+        price=_to_price(item.get("cost_information") or {}),
+    )
+
+
+def _to_price(cost: dict[str, Any]) -> Price:
+    try:
+        return Price(
+            monthly=Decimal(cost["monthly_cost"]),
+            setup=Decimal(cost.get("upfront_cost") or 0),
+            currency=str(cost["currency"]).upper(),
+        )
+    except (KeyError, TypeError, InvalidOperation):
+        return Price()
+
+
+def _read_order(data: Any, phone_number: str) -> Order:
+    try:
+        return _to_order(data, phone_number)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ProviderUnreachable(provider_message="Telnyx's order could not be read.") from error
+
+
+def _to_order(data: dict[str, Any], phone_number: str) -> Order:
+    """Raises KeyError when the order does not hold this number."""
+    item = {i["phone_number"]: i for i in data["phone_numbers"]}[phone_number]
+    # The item decides: an order may be a "success" of which this number failed.
+    status = str(item.get("status") or data.get("status") or "").lower()
+    state = {
+        "success": OrderState.COMPLETED,
+        "failure": OrderState.REFUSED,
+        "failed": OrderState.REFUSED,
+        "cancelled": OrderState.REFUSED,
+        "deleted": OrderState.REFUSED,
+    }.get(status, OrderState.PENDING)
+    unmet = item.get("requirements_met") is False or data.get("requirements_met") is False
+    refused = state == OrderState.REFUSED
+    return Order(
+        state=state,
+        order_id=str(data["id"]),
+        status=status,
+        created_at=_to_time(data.get("created_at")),
+        blocked=unmet,
+        sub_order_ids=tuple(str(i) for i in data.get("sub_number_orders_ids") or []),
+        refusal_code=("regulatory_requirement" if unmet else "provider_error") if refused else "",
+        hint=(_DOCUMENTS if unmet else _NO_REASON) if refused else "",
+    )
+
+
+def _to_owned(item: dict[str, Any]) -> OwnedNumber:
+    return OwnedNumber(
+        number_id=str(item.get("id") or ""),
+        phone_number=str(item["phone_number"]),
+        routing=Routing(
+            connection_id=str(item.get("connection_id") or ""),
+            messaging_profile_id=str(item.get("messaging_profile_id") or ""),
+        ),
+        reference=str(item.get("customer_reference") or ""),
+        created_at=_to_time(item.get("purchased_at")),
+        raw={"status": item.get("status")},
+    )
+
+
+def _to_time(text: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None

@@ -1,0 +1,337 @@
+"""Twilio, through its official package: https://www.twilio.com/docs/phone-numbers/api.
+
+One POST buys a number and sets its webhooks, and its answer is final.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from django.conf import settings
+from django.core.cache import cache
+from twilio.http import HttpClient
+from twilio.http.response import Response as SdkResponse
+from twilio.rest import Client
+
+from numbers import clocks
+from numbers.clocks import Deadline
+from numbers.exceptions import (
+    OutcomeUnknown,
+    ProviderError,
+    ProviderRefused,
+    ProviderUnreachable,
+    UnsupportedCriteria,
+)
+from numbers.providers.base import (
+    AvailableNumber,
+    BuyRequest,
+    Credentials,
+    Look,
+    NumberProvider,
+    Order,
+    OrderState,
+    OwnedNumber,
+    Price,
+    Routing,
+    SearchCriteria,
+    Sighting,
+    Standing,
+)
+from numbers.providers.http import ProviderMessage, raise_for_error, session_for
+from numbers.providers.twilio_codes import CODES
+
+_NUMBER_SID = re.compile(r"PN[0-9a-fA-F]{32}")
+_NORTH_AMERICA = ("US", "CA")
+_PRICE_NAMES = {"local": "local", "toll_free": "toll free", "mobile": "mobile"}
+# What the SDK raises when a 2xx does not have the shape that it expects.
+_UNREADABLE = (ValueError, TypeError, AttributeError, KeyError)
+
+
+class TwilioProvider(NumberProvider):
+    name = "twilio"
+    uses_connections = False
+    sells_only_offers = False
+
+    def __init__(self, credentials: Credentials, deadline: Deadline):
+        super().__init__(credentials, deadline)
+        self._transport = _Transport(credentials, deadline)
+        self._client = Client(
+            credentials.account_sid,
+            credentials.secret,
+            http_client=self._transport,
+            environment={"none": ""},  # nothing from TWILIO_* variables of the process
+        )
+
+    def search(self, criteria: SearchCriteria) -> list[AvailableNumber]:
+        country = criteria.country_code
+        if country not in _NORTH_AMERICA and (criteria.area_code or criteria.region):
+            raise UnsupportedCriteria(
+                "Twilio searches by area_code and region in the US and Canada only: "
+                "use contains or locality."
+            )
+        offered = self._client.available_phone_numbers(country)
+        kind = getattr(
+            offered,
+            {"local": "local", "toll_free": "toll_free"}.get(criteria.number_type, "mobile"),
+        )
+        wanted = {
+            "area_code": criteria.area_code,
+            "contains": criteria.contains,
+            "in_locality": criteria.locality,
+            "in_region": criteria.region,
+        }
+        with self._reading(clocks.READ):
+            page = kind.page(page_size=criteria.limit, **{k: v for k, v in wanted.items() if v})
+            found = [_to_available(item, criteria.number_type) for item in page]
+        if not found:
+            return []
+        price = self.price(country, criteria.number_type)
+        return [_priced(number, price) for number in found]
+
+    def price(self, country: str, number_type: str) -> Price:
+        """The account's price for such a number, from the Pricing API (kept for some hours per
+        account and country). An unknown price when Twilio cannot tell."""
+        cache_key = f"twilio-prices:{self.credentials.key}:{country}"
+        prices = cache.get(cache_key)
+        if prices is None:
+            try:
+                with self._reading(clocks.READ):
+                    answer = self._client.pricing.v1.phone_numbers.countries(country).fetch()
+                    prices = {
+                        item["number_type"]: (
+                            item["current_price"],
+                            answer.price_unit.upper(),
+                        )
+                        for item in answer.phone_number_prices
+                    }
+            except ProviderError:
+                return Price()
+            cache.set(cache_key, prices, clocks.PRICE_LIST_IS_FRESH.total_seconds())
+        monthly, currency = prices.get(_PRICE_NAMES.get(number_type, ""), (None, ""))
+        try:
+            # Twilio sells numbers without a set-up fee.
+            return Price(monthly=Decimal(monthly), setup=Decimal(0), currency=currency)
+        except (InvalidOperation, TypeError):
+            return Price()
+
+    def inspect(self, phone_number: str) -> Standing:
+        """One `GET IncomingPhoneNumbers?PhoneNumber=`: buying a number that is in the account
+        already would succeed, and overwrite its webhooks."""
+        return Standing(owned=self.find_number(phone_number))
+
+    def buy(self, request: BuyRequest, *, may_send: Callable[[], bool]) -> Order:
+        """SPENDS MONEY. `POST IncomingPhoneNumbers.json`; again without the SMS fields if Twilio
+        says that the number has no SMS (21407)."""
+        try:
+            return self._order(request, may_send, sms=bool(request.routing.sms_url))
+        except ProviderRefused as refusal:
+            if refusal.provider_code != "21407" or not request.routing.sms_url:
+                raise
+        return self._order(request, may_send, sms=False)
+
+    def _order(self, request: BuyRequest, may_send: Callable[[], bool], *, sms: bool) -> Order:
+        """SPENDS MONEY. The one POST."""
+        routing = request.routing
+        fields = {
+            "phone_number": request.phone_number,
+            "friendly_name": request.friendly_name,
+            "voice_url": routing.voice_url,
+            "voice_method": "POST",
+            "status_callback": routing.status_callback,
+            "status_callback_method": "POST",
+        }
+        if sms:
+            fields |= {"sms_url": routing.sms_url, "sms_method": "POST"}
+        if not may_send():
+            raise ProviderRefused(code="unavailable", retryable=True)
+        with self._spending(clocks.ORDER_POST):
+            number = _to_owned(self._client.incoming_phone_numbers.create(**fields))
+            if number.phone_number != request.phone_number or not _NUMBER_SID.fullmatch(
+                number.number_id
+            ):
+                raise OutcomeUnknown(provider_message="Twilio's answer names another number.")
+        return _to_order(number)
+
+    def follow(self, order: Order, phone_number: str) -> Order:
+        return order  # Twilio's answer is final
+
+    def look_for(self, *, reference: str, phone_number: str, order_id: str) -> Look:
+        number = self.find_number(phone_number)
+        if number is None:
+            return Look(sighting=Sighting.ABSENT)
+        if number.reference != reference:
+            return Look(sighting=Sighting.FOREIGN, number=number)
+        return Look(sighting=Sighting.FOUND, order=_to_order(number), number=number)
+
+    def find_number(self, phone_number: str) -> OwnedNumber | None:
+        with self._reading(clocks.LOOKUPS):
+            # The filter matches parts of numbers as well: all pages are read and compared.
+            for item in self._client.incoming_phone_numbers.list(
+                phone_number=phone_number, page_size=100
+            ):
+                if item.phone_number == phone_number:
+                    return _to_owned(item)
+        return None
+
+    def cancel_order(self, order: Order) -> None:
+        """Twilio has no orders to cancel."""
+
+    def configure(self, number_id: str, routing: Routing, friendly_name: str = "") -> None:
+        fields = {
+            "friendly_name": friendly_name,
+            "voice_url": routing.voice_url,
+            "voice_method": "POST" if routing.voice_url else "",
+            "sms_url": routing.sms_url,
+            "sms_method": "POST" if routing.sms_url else "",
+            "status_callback": routing.status_callback,
+        }
+        with self._reading(clocks.READ):
+            self._client.incoming_phone_numbers(number_id).update(
+                **{k: v for k, v in fields.items() if v}
+            )
+
+    def check_routing(self, routing: Routing, *, webhook_url: str) -> None:
+        """Twilio's addresses lie on the number itself."""
+
+    def make_routing(self, *, name: str, webhook_url: str) -> Routing:
+        return Routing()
+
+    def release(self, number_id: str) -> None:
+        with self._reading(clocks.ORDER_POST):
+            self._client.incoming_phone_numbers(number_id).delete()
+
+    @contextmanager
+    def _reading(self, seconds: float) -> Iterator[None]:
+        with self._transport.step(seconds, spends=False):
+            try:
+                yield
+            except _UNREADABLE as error:
+                raise ProviderUnreachable(
+                    provider_message="Twilio's answer could not be read."
+                ) from error
+
+    @contextmanager
+    def _spending(self, seconds: float) -> Iterator[None]:
+        with self._transport.step(seconds, spends=True):
+            try:
+                yield
+            except _UNREADABLE as error:
+                raise OutcomeUnknown(
+                    provider_message="Twilio's answer could not be read."
+                ) from error
+
+
+class _Transport(HttpClient):
+    """Carries the SDK's requests over our session: our deadline, our addresses, our errors."""
+
+    def __init__(self, credentials: Credentials, deadline: Deadline):
+        super().__init__(None, False)
+        self._key = credentials.key
+        self._deadline = self._ends = deadline
+        self._spends = False
+
+    @contextmanager
+    def step(self, seconds: float, *, spends: bool) -> Iterator[None]:
+        """What follows takes at most `seconds`; whether it `spends` decides what errors mean."""
+        self._ends, self._spends = self._deadline.slice(seconds), spends
+        try:
+            yield
+        finally:
+            self._ends, self._spends = self._deadline, False
+
+    def request(
+        self,
+        method,
+        url,
+        params=None,
+        data=None,
+        headers=None,
+        auth=None,
+        timeout=None,
+        allow_redirects=False,
+    ) -> SdkResponse:
+        address = urlsplit(url)
+        pricing = (address.hostname or "").startswith("pricing.")
+        base = settings.TWILIO_PRICING_BASE_URL if pricing else settings.TWILIO_API_BASE_URL
+        path = f"{address.path}?{address.query}" if address.query else address.path
+        response = session_for("twilio", self._key, base).request(
+            method,
+            path,
+            deadline=self._ends,
+            spends=self._spends,
+            params=params,
+            data=data,
+            headers=headers,
+            auth=auth,
+        )
+        raise_for_error(response, _messages(response.text), CODES, spends=self._spends)
+        return SdkResponse(response.status_code, response.text, response.headers)
+
+
+def _messages(text: str) -> list[ProviderMessage] | None:
+    """The error in Twilio's format (`code` and `message`, or RFC 9457's `code` and `title`)."""
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(body, dict) or not isinstance(body.get("code"), int):
+        return None
+    return [ProviderMessage(str(body["code"]), body.get("message") or body.get("title") or "")]
+
+
+def _to_available(item: Any, number_type: str) -> AvailableNumber:
+    return AvailableNumber(
+        phone_number=str(item.phone_number),
+        country=item.iso_country or "",
+        region=item.region or "",
+        locality=item.locality or "",
+        number_type=number_type,
+        capabilities=_to_capabilities(item.capabilities),
+        price=Price(),
+    )
+
+
+def _priced(number: AvailableNumber, price: Price) -> AvailableNumber:
+    return replace(number, price=price)
+
+
+def _to_capabilities(reported: Any) -> dict[str, bool]:
+    """Twilio writes the keys in capitals in some answers."""
+    found = {str(key).lower(): bool(value) for key, value in (reported or {}).items()}
+    return {name: found.get(name, False) for name in ("voice", "sms", "mms", "fax")}
+
+
+def _to_order(number: OwnedNumber) -> Order:
+    return Order(
+        state=OrderState.COMPLETED,
+        order_id=number.number_id,
+        status=str(number.raw.get("status") or ""),
+        created_at=number.created_at,
+        number=number,
+    )
+
+
+def _to_owned(item: Any) -> OwnedNumber:
+    callback = item.status_callback or ""
+    return OwnedNumber(
+        number_id=item.sid or "",
+        phone_number=item.phone_number or "",
+        friendly_name=item.friendly_name or "",
+        capabilities=_to_capabilities(item.capabilities),
+        routing=Routing(
+            voice_url=item.voice_url or "",
+            sms_url=item.sms_url or "",
+            status_callback=callback,
+        ),
+        reference=(parse_qs(urlsplit(callback).query).get("purchase") or [""])[0],
+        created_at=item.date_created if isinstance(item.date_created, datetime) else None,
+        raw={"status": item.status},
+    )

@@ -1,0 +1,118 @@
+"""Finding out what became of a purchase. Nothing here can buy: it looks, and writes down.
+
+`settle_purchase` may run any number of times, from anywhere, at the same time as anything else.
+"""
+
+import logging
+from uuid import UUID
+
+from numbers import clocks, jobs
+from numbers.clocks import Deadline
+from numbers.exceptions import LostRace, ProviderError
+from numbers.models import Purchase
+from numbers.providers.base import Look, NumberProvider, Sighting
+from numbers.providers.registry import driver_for
+from numbers.services import recording
+from numbers.services.accounts import credentials_of
+from organizations.actors import Actor
+
+logger = logging.getLogger(__name__)
+
+State, Evidence = Purchase.State, Purchase.Evidence
+
+_FOREIGN = "The number is in the account, but nothing there says that this purchase ordered it."
+_TOO_LONG = "The provider has not completed the order for days."
+_NO_LOOK = "The provider account cannot be asked: {hint}"
+
+
+def settle_purchase(purchase_id: UUID, *, actor: Actor) -> Purchase:
+    """Look at the provider for what became of a purchase, and record it. Returns it as it is now.
+
+    An `ordering` purchase is left alone until 120 seconds after its claim: its process may still
+    be at work. A final state is left alone, but for a refusal that was only inferred.
+    """
+    purchase = Purchase.objects.select_related("account").get(pk=purchase_id)
+    if purchase.state == State.ORDERING:
+        age = recording.database_now() - purchase.claimed_at
+        doubt = clocks.after(clocks.DOUBT_AFTER)
+        if age < doubt:
+            jobs.settle_purchase_later(purchase.pk, after=doubt - age)
+            return purchase
+        try:
+            recording.record_uncertain(
+                purchase, reason="The process that ordered it is gone.", actor=actor
+            )
+        except LostRace:
+            return Purchase.objects.get(pk=purchase_id)
+    inferred = purchase.state == State.REFUSED and purchase.evidence == Evidence.NOT_FOUND
+    if purchase.state not in (State.PENDING, State.UNCERTAIN) and not inferred:
+        return purchase
+    deadline = Deadline.after(clocks.REQUEST)
+    try:
+        driver = driver_for(credentials_of(purchase.account), deadline)
+    except ProviderError as error:
+        return recording.record_look(
+            purchase,
+            saw={"saw": "nothing", "because": error.code},
+            actor=actor,
+            attention=_NO_LOOK.format(hint=error.hint),
+        )
+    return look_at_purchase(purchase, driver=driver, actor=actor)
+
+
+def look_at_purchase(purchase: Purchase, *, driver: NumberProvider, actor: Actor) -> Purchase:
+    """One look at the provider for a purchase in doubt or pending, and its record."""
+    if purchase.state not in (State.PENDING, State.UNCERTAIN, State.REFUSED):
+        return purchase
+    try:
+        look = driver.look_for(
+            reference=str(purchase.pk),
+            phone_number=purchase.phone_number,
+            order_id=purchase.order_id,
+        )
+        if look.order is not None and look.order.blocked and look.order.state == "pending":
+            driver.cancel_order(look.order)
+    except ProviderError as error:
+        # Not evidence of anything: a wrong key or a busy provider only postpones.
+        saw = {
+            "saw": "nothing",
+            "because": error.code,
+            "provider_code": error.provider_code,
+        }
+        return recording.record_look(purchase, saw=saw, actor=actor)
+    try:
+        return _record(purchase, look, actor)
+    except LostRace:
+        return Purchase.objects.get(pk=purchase.pk)
+
+
+def _record(purchase: Purchase, look: Look, actor: Actor) -> Purchase:
+    saw = look.summary()
+    if look.sighting == Sighting.FOUND:
+        if purchase.state == State.REFUSED and look.order.state == "refused":
+            return recording.record_look(purchase, saw=saw, actor=actor)
+        too_long = recording.database_now() - purchase.claimed_at > clocks.after(
+            clocks.PENDING_NEEDS_A_PERSON_AFTER
+        )
+        recorded = recording.record_order(purchase, look.order, actor=actor, saw=saw)
+        if recorded.state == State.PENDING and too_long and not recorded.needs_attention_at:
+            return recording.record_look(recorded, saw=saw, actor=actor, attention=_TOO_LONG)
+        return recorded
+    if look.sighting == Sighting.FOREIGN:
+        return recording.record_look(purchase, saw=saw, actor=actor, attention=_FOREIGN)
+
+    # Absent. An inference needs several empty looks over some minutes.
+    purchase = recording.record_look(purchase, saw=saw, actor=actor, empty=True)
+    if purchase.state != State.UNCERTAIN or purchase.empty_looks < clocks.EMPTY_LOOKS_NEEDED:
+        return purchase
+    absent_for = recording.database_now() - purchase.first_empty_look_at
+    if absent_for < clocks.after(clocks.ABSENT_FOR):
+        return purchase
+    return recording.record_refusal(
+        purchase,
+        code="provider_error",
+        evidence=Evidence.NOT_FOUND,
+        hint="The order did not reach the provider. Try again, with a new Idempotency-Key.",
+        retryable=True,
+        actor=actor,
+    )

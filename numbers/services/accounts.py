@@ -1,0 +1,176 @@
+"""Whose credentials decide: the assistant's account, else the organization's, else the platform's.
+
+The first level that has anything wins. Levels are never mixed, and a set that is incomplete,
+disabled or unreadable stops: it never falls through to somebody else's money.
+"""
+
+from django.conf import settings
+from django.db import IntegrityError
+from django.utils.crypto import salted_hmac
+
+from assistants.models import Assistant
+from numbers import clocks
+from numbers.clocks import Deadline
+from numbers.exceptions import NotConfigured
+from numbers.models import PhoneNumber, ProviderSetup
+from numbers.providers.base import Credentials, Routing
+from numbers.providers.registry import driver_for
+from organizations.crypto import CredentialsUnreadable
+from organizations.models import Organization, Provider, ProviderAccount
+
+_ENVIRONMENT = ProviderAccount.Source.ENVIRONMENT
+
+
+def resolve_account(
+    organization: Organization, assistant: Assistant | None, provider: str
+) -> ProviderAccount:
+    """The account that pays for a purchase at `provider`.
+
+    Raises `NotConfigured` with a hint when the level that decides cannot be used.
+    """
+    if assistant is not None and (account := assistant.account_for(provider)) is not None:
+        if account.organization_id != organization.pk or account.provider != provider:
+            raise NotConfigured(hint="The assistant's provider account is not this organization's.")
+        return account
+    own = ProviderAccount.objects.filter(organization=organization, provider=provider)
+    accounts = list(own.order_by("-is_default", "pk")[:1])
+    if accounts:
+        if not accounts[0].is_default:
+            raise NotConfigured(
+                hint=f"Choose which of the organization's {_label(provider)} accounts is default."
+            )
+        return accounts[0]
+    if not _environment_has_any(provider):
+        raise NotConfigured(hint=f"Enter {_label(provider)} credentials for the organization.")
+    if not organization.may_use_platform_accounts:
+        raise NotConfigured(
+            hint=f"Enter {_label(provider)} credentials for the organization: "
+            "it may not use the platform's."
+        )
+    return _environment_account(provider)
+
+
+def credentials_of(account: ProviderAccount) -> Credentials:
+    """What signs requests for `account`. Raises `NotConfigured` when that is not usable now."""
+    if not account.is_active:
+        raise NotConfigured(hint=f"The provider account {account} is disabled: enable it.")
+    if account.source == _ENVIRONMENT:
+        sid, secret = _environment_values(account)
+    else:
+        sid = account.account_sid
+        try:
+            secret = account.secret
+        except CredentialsUnreadable as error:
+            raise NotConfigured(hint=error.detail) from None
+    if not secret or (account.provider == Provider.TWILIO and not sid):
+        missing = "auth token and account SID" if account.provider == "twilio" else "API key"
+        raise NotConfigured(
+            hint=f"The provider account {account} is incomplete: it needs its {missing}."
+        )
+    return Credentials(
+        provider=account.provider, key=str(account.pk), secret=secret, account_sid=sid
+    )
+
+
+def named_routing(account: ProviderAccount, assistant: Assistant | None) -> Routing:
+    """The Telnyx connection and profile that settings name for `account`; the assistant's own
+    connection goes before."""
+    if account.source == _ENVIRONMENT:
+        connection = settings.TELNYX_CONNECTION_ID
+        profile = settings.TELNYX_MESSAGING_PROFILE_ID
+    else:
+        connection, profile = account.connection_id, account.messaging_profile_id
+    if assistant is not None and assistant.telnyx_connection_id:
+        connection = assistant.telnyx_connection_id
+    return Routing(connection_id=connection, messaging_profile_id=profile)
+
+
+def _environment_has_any(provider: str) -> bool:
+    if provider == Provider.TWILIO:
+        return bool(settings.TWILIO_ACCOUNT_SID or settings.TWILIO_AUTH_TOKEN)
+    return bool(settings.TELNYX_API_KEY)
+
+
+def _environment_account(provider: str) -> ProviderAccount:
+    """The row that stands for the platform's account at `provider`; it holds no secret.
+
+    A Twilio account is told by its SID. A Telnyx key tells nothing of its account: a new key
+    stays with the row only if it can read something that we remember of that account.
+    """
+    environment = ProviderAccount.objects.filter(
+        source=_ENVIRONMENT, organization=None, provider=provider
+    )
+    if provider == Provider.TWILIO:
+        identity = {"account_sid": settings.TWILIO_ACCOUNT_SID}
+        account = environment.filter(**identity).first()
+    else:
+        identity = {"fingerprint": _fingerprint(settings.TELNYX_API_KEY)}
+        account = environment.filter(**identity).first() or _same_account_new_key(
+            environment.order_by("-pk").first(), identity["fingerprint"]
+        )
+    if account is not None:
+        return account
+    row = ProviderAccount(
+        source=_ENVIRONMENT, provider=provider, label="the platform's own", **identity
+    )
+    try:
+        row.save()
+    except IntegrityError:  # another request made it
+        return environment.get(**identity)
+    return row
+
+
+def _environment_values(account: ProviderAccount) -> tuple[str, str]:
+    if account.provider == Provider.TWILIO:
+        if account.account_sid != settings.TWILIO_ACCOUNT_SID:
+            raise NotConfigured(hint="The environment now names another Twilio account.")
+        return settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN
+    if account.fingerprint != _fingerprint(settings.TELNYX_API_KEY):
+        account = _same_account_new_key(account, _fingerprint(settings.TELNYX_API_KEY))
+        if account is None:
+            raise NotConfigured(hint="The environment now names another Telnyx account.")
+    return "", settings.TELNYX_API_KEY
+
+
+def _same_account_new_key(
+    account: ProviderAccount | None, fingerprint: str
+) -> ProviderAccount | None:
+    """`account`, remembered with the environment's new Telnyx key, if that key is shown to belong
+    to it; None if it is not. Raises `ProviderUnreachable` when Telnyx cannot tell now."""
+    if account is None or not settings.TELNYX_API_KEY:
+        return None
+    credentials = Credentials(
+        provider=account.provider, key=str(account.pk), secret=settings.TELNYX_API_KEY
+    )
+    driver = driver_for(credentials, Deadline.after(clocks.READ))
+    remembered = (
+        PhoneNumber.objects.filter(account=account, status=PhoneNumber.Status.ACTIVE)
+        .exclude(provider_number_id="")
+        .first()
+    )
+    setup = ProviderSetup.objects.filter(account=account).exclude(connection_id="").first()
+    if remembered is not None:
+        found = driver.find_number(remembered.phone_number)
+        if found is None or found.number_id != remembered.provider_number_id:
+            return None
+    elif setup is not None:
+        try:
+            driver.check_routing(
+                Routing(connection_id=setup.connection_id),
+                webhook_url=setup.webhook_url,
+            )
+        except NotConfigured:
+            return None
+    else:
+        return None  # nothing is remembered: a new row costs nothing and mixes nothing up
+    account.fingerprint = fingerprint
+    account.save(update_fields=["fingerprint", "updated_at"])
+    return account
+
+
+def _fingerprint(key: str) -> str:
+    return salted_hmac("numbers.telnyx-key", key, algorithm="sha256").hexdigest() if key else ""
+
+
+def _label(provider: str) -> str:
+    return Provider(provider).label

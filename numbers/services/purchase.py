@@ -1,0 +1,507 @@
+"""Buying a number: the only code that spends money.
+
+Claim, call, record. The claim is a committed row that says "we are about to"; the call is one
+POST, outside any transaction; the record says what happened. Whatever goes wrong between the
+call and the record leaves a row that `numbers.reconcile` settles by looking, never by buying.
+"""
+
+import contextlib
+import logging
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from assistants.models import Assistant
+from assistants.services import get_assistant
+from burki.errors import InvalidRequest, Unavailable
+from burki.logs import emit
+from numbers import clocks, jobs
+from numbers.clocks import Deadline
+from numbers.e164 import country_of, is_e164, number_type_of
+from numbers.exceptions import (
+    IdempotencyKeyReused,
+    LostRace,
+    NumberAlreadyInAccount,
+    NumberAlreadyOwned,
+    OutcomeUnknown,
+    ProviderError,
+    ProviderRefused,
+    ProviderUnreachable,
+    PurchaseInProgress,
+    PurchaseRefused,
+    PurchaseUncertain,
+)
+from numbers.models import Offer, PhoneNumber, Purchase
+from numbers.models.fields import uuid7
+from numbers.providers.base import (
+    BuyRequest,
+    Credentials,
+    NumberProvider,
+    Order,
+    Price,
+    Routing,
+)
+from numbers.providers.registry import DRIVERS, driver_for
+from numbers.reconcile import look_at_purchase
+from numbers.services import recording, routing, spending
+from numbers.services.accounts import credentials_of, resolve_account
+from numbers.services.offers import fresh_offer, keep_offers
+from organizations import audit
+from organizations.actors import Actor
+from organizations.models import Organization, Provider, ProviderAccount
+from organizations.permissions import NUMBERS_PURCHASE
+
+logger = logging.getLogger(__name__)
+
+State = Purchase.State
+FRIENDLY_NAME_MAX = 64  # Twilio's limit, for both: a name must not depend on the provider
+KEY_MAX = 255
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchased:
+    """A purchase that is completed or pending. `replayed`: this request was answered before."""
+
+    purchase: Purchase
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What is asked, cleaned; `as_json` is what repeats are compared with."""
+
+    organization: Organization
+    provider: str
+    phone_number: str
+    assistant_id: int | None
+    friendly_name: str
+    idempotency_key: str | None
+    max_monthly_cost: Decimal | None
+    max_setup_cost: Decimal | None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "phone_number": self.phone_number,
+            "provider": self.provider,
+            "assistant_id": self.assistant_id,
+            "friendly_name": self.friendly_name,
+            "max_monthly_cost": spending.money(self.max_monthly_cost),
+            "max_setup_cost": spending.money(self.max_setup_cost),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """Everything that the claim needs, gathered before it, outside any transaction."""
+
+    account: ProviderAccount
+    credentials: Credentials
+    assistant: Assistant | None
+    offer: Offer | None
+    price: Price
+    routing: Routing
+
+
+def purchase_number(
+    *,
+    actor: Actor,
+    organization: Organization,
+    provider: str,
+    phone_number: str,
+    assistant_id: int | None,
+    friendly_name: str,
+    idempotency_key: str | None,
+    max_monthly_cost: Decimal | None = None,
+    max_setup_cost: Decimal | None = None,
+) -> Purchased:
+    """SPENDS MONEY. Buy `phone_number` (E.164) from `provider` for `organization`, with its calls
+    and messages routed to us, and assign it to the assistant with `assistant_id`, if given.
+
+    `friendly_name`, at most 64 characters, is shown here and at Twilio; empty means the number
+    itself. `idempotency_key` names this request for ever within the organization: a repeat gets
+    the present truth of the same purchase. Doors prefix it with their name (`api:`, `admin:`), so
+    that their keys never meet; a door without keys passes None. `max_monthly_cost` and
+    `max_setup_cost` are in the price's currency: a higher price buys nothing.
+
+    Takes at most 25 seconds, and asks the provider to sell at most once. Returns a purchase that
+    is completed or pending. Raises before anything is sent: `InvalidRequest`, `PermissionDenied`,
+    `NotFound` (assistant), `IdempotencyKeyReused`, `NumberAlreadyOwned`, `PurchaseInProgress`,
+    `NumberAlreadyInAccount`, `PriceChanged`, `PriceUnknown`, `SpendingLimitExceeded`; and with a
+    recorded purchase: `PurchaseRefused` (nothing was bought), `PurchaseUncertain` (being settled).
+    """
+    deadline = Deadline.after(clocks.REQUEST)
+    request = _clean(
+        organization=organization,
+        provider=provider,
+        phone_number=phone_number,
+        assistant_id=assistant_id,
+        friendly_name=friendly_name,
+        idempotency_key=idempotency_key,
+        max_monthly_cost=max_monthly_cost,
+        max_setup_cost=max_setup_cost,
+    )
+    actor.require(NUMBERS_PURCHASE, organization)
+    if (repeat := _repeat_of_key(request)) is not None:
+        return answer(repeat, replayed=True)
+    assistant = get_assistant(organization, assistant_id) if assistant_id is not None else None
+    if (held := _holder(request)) is not None:
+        return _answer_held(request, held, actor)
+
+    try:
+        plan = _prepare(request, assistant, deadline)
+    except ProviderError as error:
+        return answer(_refuse_unclaimed(request, error, actor))
+    spending.check_price(
+        plan.price, max_monthly_cost=max_monthly_cost, max_setup_cost=max_setup_cost
+    )
+
+    claiming_since = clocks.now()
+    try:
+        purchase = _claim(request, plan, actor)
+    except IntegrityError:  # somebody claimed the number, or used the key, meanwhile
+        if (repeat := _repeat_of_key(request)) is not None:
+            return answer(repeat, replayed=True)
+        held = _holder(request)
+        if held is None:  # … and has given it back since
+            raise Unavailable(
+                "Somebody else just tried to buy this number.", charged=False
+            ) from None
+        return _answer_held(request, held, actor)
+    emit("purchase.claimed", purchase=purchase.pk)
+
+    try:
+        purchase = _call_and_record(purchase, plan, actor, deadline, claiming_since)
+    except Exception:
+        # The order may have left, so nothing but "not known yet" is true now. The claim stands,
+        # and its settle job exists since the claim was committed.
+        logger.exception("purchase %s could not be recorded", purchase.pk)
+        raise PurchaseUncertain(purchase=purchase) from None
+    return answer(purchase)
+
+
+def answer(purchase: Purchase, *, replayed: bool = False) -> Purchased:
+    """The truth of a purchase, as every door tells it: returned when it is bought or on its way,
+    raised otherwise."""
+    match purchase.state:
+        case State.COMPLETED | State.PENDING:
+            return Purchased(purchase=purchase, replayed=replayed)
+        case State.REFUSED:
+            raise PurchaseRefused(purchase=purchase, replayed=replayed)
+        case State.UNCERTAIN:
+            raise PurchaseUncertain(purchase=purchase, replayed=replayed)
+    raise PurchaseInProgress(purchase=purchase)
+
+
+# --- 1. Check -------------------------------------------------------------------------------------
+
+
+def _clean(**fields: Any) -> _Request:
+    """Raises `InvalidRequest`. Doors that know more say it earlier and better."""
+    provider = fields["provider"]
+    fields["provider"] = provider.lower() if isinstance(provider, str) else provider
+    if fields["provider"] not in Provider.values:
+        raise InvalidRequest("Provider must be 'twilio' or 'telnyx'")
+    if not is_e164(fields["phone_number"]):
+        raise InvalidRequest("Phone number must be in E.164 format (e.g., +1234567890)")
+    name = fields["friendly_name"] = (fields["friendly_name"] or "").strip()
+    if len(name) > FRIENDLY_NAME_MAX:
+        raise InvalidRequest(f"Friendly name must be at most {FRIENDLY_NAME_MAX} characters long")
+    if not name.isprintable():
+        raise InvalidRequest("Friendly name must not contain control characters")
+    return _Request(**fields)
+
+
+def _repeat_of_key(request: _Request) -> Purchase | None:
+    """The purchase that this idempotency key already names. Raises `IdempotencyKeyReused`."""
+    if request.idempotency_key is None:
+        return None
+    purchase = Purchase.objects.filter(
+        organization=request.organization, idempotency_key=request.idempotency_key
+    ).first()
+    if purchase is not None and purchase.request != request.as_json():
+        raise IdempotencyKeyReused(purchase=purchase)
+    return purchase
+
+
+def _holder(request: _Request) -> PhoneNumber | None:
+    """The live row of this number, whosever it is. A courtesy: the index decides."""
+    return (
+        PhoneNumber.objects.live()
+        .filter(provider=request.provider, phone_number=request.phone_number)
+        .first()
+    )
+
+
+def _answer_held(request: _Request, held: PhoneNumber, actor: Actor) -> Purchased:
+    """What to say when a live row holds the number; no provider is called."""
+    if held.organization_id != request.organization.pk:
+        taken = ProviderRefused(
+            code="number_unavailable",
+            hint="Somebody else has it: search and choose another.",
+        )
+        return answer(_refuse_unclaimed(request, taken, actor))
+    purchase = held.purchases.order_by("-pk").first()
+    if held.status == PhoneNumber.Status.RELEASING:
+        raise NumberAlreadyOwned(request.phone_number, hint="It is being released right now.")
+    if purchase is None:  # adopted, not bought through us
+        raise NumberAlreadyOwned(request.phone_number)
+    if purchase.state in (State.ORDERING, State.UNCERTAIN):
+        return answer(purchase)
+    if purchase.request != request.as_json():
+        raise NumberAlreadyOwned(request.phone_number, purchase=purchase)
+    return answer(purchase, replayed=True)
+
+
+def _prepare(request: _Request, assistant: Assistant | None, deadline: Deadline) -> _Plan:
+    """Account, offer, price and routing; asks the provider only for what is missing.
+
+    Raises `ProviderError`, `NumberAlreadyInAccount`.
+    """
+    account = resolve_account(request.organization, assistant, request.provider)
+    credentials = credentials_of(account)
+    driver = driver_for(credentials, deadline.slice(clocks.PREPARE))
+
+    offer = fresh_offer(account, request.phone_number)
+    if offer is None:
+        standing = driver.inspect(request.phone_number)
+        if standing.owned is not None:
+            if account.source == ProviderAccount.Source.ORGANIZATION:
+                raise NumberAlreadyInAccount(request.phone_number, request.provider)
+            raise ProviderRefused(
+                code="number_unavailable",
+                hint="Somebody else has it: search and choose another.",
+            )
+        if standing.offer is not None:
+            (offer,) = keep_offers(account, [standing.offer])
+        elif driver.sells_only_offers:
+            raise ProviderRefused(
+                code="number_unavailable",
+                hint="It is not for sale: search and choose another.",
+            )
+    connections = routing.prepare_connections(driver, account, request.organization, assistant)
+    return _Plan(
+        account=account,
+        credentials=credentials,
+        assistant=assistant,
+        offer=offer,
+        price=_price(request, offer, driver),
+        routing=connections,
+    )
+
+
+def _price(request: _Request, offer: Offer | None, driver: NumberProvider) -> Price:
+    """The offer's price. Without one the price list is asked only if a limit depends on it."""
+    if offer is not None and offer.monthly_cost is not None:
+        return Price(monthly=offer.monthly_cost, setup=offer.setup_cost, currency=offer.currency)
+    limits = (
+        request.organization.monthly_limit,
+        request.max_monthly_cost,
+        request.max_setup_cost,
+    )
+    if all(limit is None for limit in limits):
+        return Price()
+    return driver.price(country_of(request.phone_number), number_type_of(request.phone_number))
+
+
+# --- 2. Claim -------------------------------------------------------------------------------------
+
+
+@transaction.atomic(durable=True)
+def _claim(request: _Request, plan: _Plan, actor: Actor) -> Purchase:
+    """Commit that we are about to buy. The number's unique index and the key's decide.
+
+    Raises `IntegrityError` when somebody was faster, `SpendingLimitExceeded`, `PriceUnknown`.
+    """
+    organization = recording.lock_organization(request.organization.pk)
+    spending.check_limits(organization, plan.price)
+    purchase_id = uuid7()
+    place, price, connections = plan.offer, plan.price, plan.routing
+    route = connections
+    if not DRIVERS[request.provider].uses_connections:
+        sms = place is None or place.capabilities.get("sms", True)
+        route = routing.addresses(purchase_id, sms=sms)
+    number = PhoneNumber.objects.create(
+        organization=organization,
+        account=plan.account,
+        assistant=plan.assistant,
+        provider=request.provider,
+        phone_number=request.phone_number,
+        friendly_name=request.friendly_name or request.phone_number,
+        status=PhoneNumber.Status.CLAIMED,
+        capabilities=place.capabilities if place else {},
+        country=(place and place.country) or country_of(request.phone_number),
+        region=place.region if place else "",
+        locality=place.locality if place else "",
+        number_type=place.number_type if place else number_type_of(request.phone_number),
+        monthly_cost=price.monthly,
+        setup_cost=price.setup,
+        currency=price.currency,
+        voice_url=route.voice_url,
+        sms_url=route.sms_url,
+        status_callback=route.status_callback,
+        connection_id=route.connection_id,
+        messaging_profile_id=route.messaging_profile_id,
+    )
+    doubt = clocks.after(clocks.DOUBT_AFTER)
+    purchase = Purchase.objects.create(
+        id=purchase_id,
+        organization=organization,
+        account=plan.account,
+        number=number,
+        actor_label=actor.label,
+        provider=request.provider,
+        phone_number=request.phone_number,
+        request=request.as_json(),
+        idempotency_key=request.idempotency_key,
+        connection_id=route.connection_id,
+        messaging_profile_id=route.messaging_profile_id,
+        monthly_cost=price.monthly,
+        setup_cost=price.setup,
+        currency=price.currency,
+        next_look_at=Now() + doubt,
+    )
+    jobs.settle_purchase_later(purchase.pk, after=doubt)
+    audit.record(
+        actor,
+        "purchase.claimed",
+        purchase,
+        organization=organization,
+        provider=request.provider,
+        phone_number=request.phone_number,
+        assistant_id=request.assistant_id,
+        monthly_cost=spending.money(price.monthly),
+        currency=price.currency,
+    )
+    return purchase
+
+
+def _refuse_unclaimed(request: _Request, error: ProviderError, actor: Actor) -> Purchase:
+    """Record a purchase that ended before its claim: nothing was sent that could spend."""
+    purchase_id: UUID = uuid7()
+    try:
+        with transaction.atomic(durable=True):
+            purchase = Purchase.objects.create(
+                id=purchase_id,
+                organization=request.organization,
+                actor_label=actor.label,
+                provider=request.provider,
+                phone_number=request.phone_number,
+                request=request.as_json(),
+                idempotency_key=request.idempotency_key,
+                state=State.REFUSED,
+                recorded_at=Now(),
+                evidence=Purchase.Evidence.NOT_SENT,
+                refusal_code=error.code,
+                hint=error.hint[:300],
+                retryable=error.retryable,
+                provider_code=error.provider_code[:40],
+                provider_message=error.provider_message[:500],
+            )
+            audit.record(
+                actor,
+                "purchase.refused",
+                purchase,
+                organization=request.organization,
+                code=error.code,
+                evidence=purchase.evidence,
+                provider_code=error.provider_code,
+            )
+    except IntegrityError:  # the same key, at the same time
+        return _repeat_of_key(request)
+    return purchase
+
+
+# --- 3. Call, 4. Record ---------------------------------------------------------------------------
+
+
+def _call_and_record(
+    purchase: Purchase,
+    plan: _Plan,
+    actor: Actor,
+    deadline: Deadline,
+    claiming_since: float,
+) -> Purchase:
+    """Order once, then write down what became of it. Whatever escapes from here means that the
+    order may have left."""
+    asking = deadline.without(clocks.RECORDING)
+    refused = None
+    try:
+        order = _order(purchase, plan, asking, claiming_since)
+    except (ProviderRefused, ProviderUnreachable) as error:
+        refused = error
+    except OutcomeUnknown as error:
+        emit("purchase.answered", purchase=purchase.pk, outcome="unknown")
+        _record_uncertain(purchase, error, actor, deadline)
+        looking = driver_for(plan.credentials, asking.slice(clocks.LOOKUPS))
+        return look_at_purchase(Purchase.objects.get(pk=purchase.pk), driver=looking, actor=actor)
+
+    try:
+        if refused is not None:
+            emit("purchase.answered", purchase=purchase.pk, outcome=refused.code)
+            return recording.persistently(
+                lambda: _record_refusal(purchase, refused, actor), deadline
+            )
+        emit("purchase.answered", purchase=purchase.pk, outcome=order.state)
+        return recording.persistently(
+            lambda: recording.record_order(purchase, order, actor=actor), deadline
+        )
+    except LostRace:  # it was settled while we waited: answer from what stands
+        return Purchase.objects.get(pk=purchase.pk)
+
+
+def _order(purchase: Purchase, plan: _Plan, asking: Deadline, claiming_since: float) -> Order:
+    """SPENDS MONEY. The only call of a driver's `buy`; then waits a little for the result."""
+
+    def may_send() -> bool:
+        """Not long after the claim, or never: by then settling may have doubted it."""
+        emit("purchase.sending", purchase=purchase.pk)
+        return clocks.now() - claiming_since <= clocks.scaled(clocks.SEND_WITHIN)
+
+    number = purchase.number
+    route = Routing(
+        voice_url=number.voice_url,
+        sms_url=number.sms_url,
+        status_callback=number.status_callback,
+        connection_id=number.connection_id,
+        messaging_profile_id=number.messaging_profile_id,
+    )
+    order = driver_for(plan.credentials, asking).buy(
+        BuyRequest(
+            phone_number=purchase.phone_number,
+            reference=str(purchase.pk),
+            friendly_name=number.friendly_name,
+            routing=route,
+        ),
+        may_send=may_send,
+    )
+    following = driver_for(plan.credentials, asking.slice(clocks.LOOKUPS))
+    return following.follow(order, purchase.phone_number)
+
+
+def _record_uncertain(
+    purchase: Purchase, error: OutcomeUnknown, actor: Actor, deadline: Deadline
+) -> None:
+    def write() -> Purchase:
+        return recording.record_uncertain(purchase, reason=error.provider_message, actor=actor)
+
+    with contextlib.suppress(LostRace):
+        recording.persistently(write, deadline)
+
+
+def _record_refusal(purchase: Purchase, error: ProviderError, actor: Actor) -> Purchase:
+    said_no = isinstance(error, ProviderRefused) and error.code != "unavailable"
+    evidence = Purchase.Evidence.PROVIDER_SAID_NO if said_no else Purchase.Evidence.NOT_SENT
+    return recording.record_refusal(
+        purchase,
+        code=error.code,
+        evidence=evidence,
+        hint=error.hint,
+        retryable=error.retryable,
+        provider_code=error.provider_code,
+        provider_message=error.provider_message,
+        actor=actor,
+    )

@@ -1,0 +1,400 @@
+"""Writing down what became of a purchase: each function is one short durable transaction.
+
+Purchase, number, audit and follow-up jobs change together or not at all. Locks are taken in the
+order organization, number, purchase, audit, everywhere.
+"""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg_pool
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    connection,
+    transaction,
+)
+from django.db.models.functions import Now
+
+from assistants.models import Assistant
+from burki.db import release_connection
+from burki.logs import emit
+from numbers import clocks, jobs
+from numbers.clocks import Deadline
+from numbers.e164 import country_of, number_type_of
+from numbers.exceptions import LostRace
+from numbers.models import PhoneNumber, Purchase
+from numbers.providers.base import Order, OrderState, Routing
+from numbers.services.routing import addresses
+from organizations import audit
+from organizations.actors import Actor
+from organizations.models import Organization
+
+State, Evidence, Status = Purchase.State, Purchase.Evidence, PhoneNumber.Status
+
+_LOOKS_KEPT = 50
+
+
+def lock_organization(pk: int) -> Organization:
+    """The lock that every claim and record takes first. It does not block foreign keys."""
+    return Organization.objects.select_for_update(no_key=True).get(pk=pk)
+
+
+def database_now() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        return cursor.fetchone()[0]
+
+
+def persistently(write: Callable[[], Purchase], deadline: Deadline) -> Purchase:
+    """Do a `record_…` again and again while the database fails, until the deadline."""
+    pause = 0.05
+    while True:
+        try:
+            return write()
+        except (DatabaseError, InterfaceError, psycopg_pool.PoolTimeout):
+            if deadline.remaining() <= pause:
+                raise
+            release_connection()
+            time.sleep(pause)
+            pause *= 2
+
+
+def record_order(
+    purchase: Purchase, order: Order, *, actor: Actor, saw: dict[str, Any] | None = None
+) -> Purchase:
+    """The provider accepted, completed or refused the order. Returns the purchase as it is now.
+
+    Raises `LostRace` when somebody recorded something else meanwhile.
+    """
+    if order.state == OrderState.REFUSED:
+        return record_refusal(
+            purchase,
+            code=order.refusal_code or "provider_error",
+            evidence=Evidence.PROVIDER_SAID_NO,
+            hint=order.hint,
+            provider_status=order.status,
+            actor=actor,
+            saw=saw,
+        )
+    state = State.COMPLETED if order.state == OrderState.COMPLETED else State.PENDING
+    with transaction.atomic(durable=True):
+        organization = lock_organization(purchase.organization_id)
+        before = purchase.state
+        if state == before:  # still pending: only the look is new
+            purchase.refresh_from_db()
+            if purchase.state != before:
+                raise LostRace(f"Purchase {purchase.pk} is no longer {before}.")
+            _note_look(purchase, saw, _next_look(purchase, clocks.PENDING_LOOKS))
+            if order.blocked:
+                _flag(
+                    purchase,
+                    "Telnyx needs documents for this number.",
+                    actor,
+                    organization,
+                )
+            return purchase
+        values = {
+            "order_id": order.order_id if purchase.provider == "telnyx" else "",
+            "provider_number_id": order.number.number_id if order.number else "",
+            "provider_status": order.status[:64],
+            "details": _details(purchase, order),
+            "refusal_code": "",
+            "evidence": "",
+            "hint": "",
+            "retryable": False,
+            "next_look_at": None,
+        }
+        if state == State.PENDING:
+            wait = clocks.after(clocks.PENDING_LOOKS[0])
+            values["next_look_at"] = Now() + wait
+            jobs.settle_purchase_later(purchase.pk, after=wait)
+        purchase.move_to(state, **values)
+        if saw:
+            _note_look(purchase, saw, None)
+        conflict = _put_number(purchase, order, state)
+        if conflict:
+            _flag(purchase, conflict, actor, organization)
+        if state == State.PENDING and order.blocked:
+            _flag(purchase, "Telnyx needs documents for this number.", actor, organization)
+        elif state == State.COMPLETED and purchase.needs_attention_at and not conflict:
+            Purchase.objects.filter(pk=purchase.pk).update(
+                needs_attention_at=None, attention_reason=""
+            )
+        _audit(purchase, before, actor, organization)
+    emit("purchase.recorded", purchase=purchase.pk, state=purchase.state)
+    return purchase
+
+
+def record_refusal(
+    purchase: Purchase,
+    *,
+    code: str,
+    evidence: str,
+    actor: Actor,
+    hint: str = "",
+    retryable: bool = False,
+    provider_code: str = "",
+    provider_message: str = "",
+    provider_status: str = "",
+    saw: dict[str, Any] | None = None,
+) -> Purchase:
+    """Nothing was bought: the claim goes, with it the reserved money; the purchase keeps why."""
+    inferred = evidence == Evidence.NOT_FOUND
+    with transaction.atomic(durable=True):
+        organization = lock_organization(purchase.organization_id)
+        before, number_id = purchase.state, purchase.number_id
+        late = clocks.after(clocks.LATE_LOOK_EVERY)
+        purchase.move_to(
+            State.REFUSED,
+            number=None,
+            refusal_code=code,
+            evidence=evidence,
+            hint=hint[:300],
+            retryable=retryable,
+            provider_code=provider_code[:40],
+            provider_message=provider_message[:500],
+            provider_status=provider_status[:64],
+            next_look_at=Now() + late if inferred else None,
+            needs_attention_at=None,
+            attention_reason="",
+        )
+        if saw:
+            _note_look(purchase, saw, purchase.next_look_at)
+        if number_id:
+            _drop_number(number_id)
+        if inferred:
+            jobs.settle_purchase_later(purchase.pk, after=late)
+        _audit(purchase, before, actor, organization)
+    emit("purchase.recorded", purchase=purchase.pk, state=purchase.state)
+    return purchase
+
+
+def record_uncertain(purchase: Purchase, *, reason: str, actor: Actor) -> Purchase:
+    """The order may have left and nobody knows what became of it: keep the claim, look later."""
+    with transaction.atomic(durable=True):
+        organization = lock_organization(purchase.organization_id)
+        before = purchase.state
+        wait = clocks.after(clocks.UNCERTAIN_LOOKS[0])
+        jobs.settle_purchase_later(purchase.pk, after=wait)
+        purchase.move_to(State.UNCERTAIN, next_look_at=Now() + wait, provider_message=reason[:500])
+        _audit(purchase, before, actor, organization)
+    emit("purchase.recorded", purchase=purchase.pk, state=purchase.state)
+    return purchase
+
+
+def record_look(
+    purchase: Purchase,
+    *,
+    saw: dict[str, Any],
+    actor: Actor,
+    empty: bool = False,
+    attention: str = "",
+) -> Purchase:
+    """A look that decided nothing: keep what it saw, and look again later."""
+    with transaction.atomic(durable=True):
+        organization = lock_organization(purchase.organization_id)
+        current = Purchase.objects.get(pk=purchase.pk)
+        if current.state != purchase.state:
+            return current  # somebody was faster; answer from what they wrote
+        schedule = (
+            clocks.PENDING_LOOKS if current.state == State.PENDING else clocks.UNCERTAIN_LOOKS
+        )
+        if current.state == State.REFUSED:
+            schedule = (clocks.LATE_LOOK_EVERY,)
+            if sum(1 for look in current.looks if look.get("late")) + 1 >= clocks.LATE_LOOKS:
+                schedule = ()
+            saw = saw | {"late": True}
+        _note_look(current, saw, _next_look(current, schedule) if schedule else None)
+        if empty and current.state == State.UNCERTAIN:
+            now = database_now()
+            current.empty_looks += 1
+            current.first_empty_look_at = current.first_empty_look_at or now
+            Purchase.objects.filter(pk=current.pk).update(
+                empty_looks=current.empty_looks,
+                first_empty_look_at=current.first_empty_look_at,
+            )
+        if attention:
+            _flag(current, attention, actor, organization)
+    emit("purchase.looked", purchase=current.pk, state=current.state)
+    return current
+
+
+def _next_look(purchase: Purchase, schedule: tuple[float, ...]) -> timedelta:
+    return clocks.after(schedule[min(len(purchase.looks), len(schedule) - 1)])
+
+
+def _note_look(purchase: Purchase, saw: dict[str, Any] | None, wait: Any) -> None:
+    """Append to the evidence; `wait` is when to look next: a span, a moment, or None for never."""
+    now = database_now()
+    if isinstance(wait, timedelta):
+        jobs.settle_purchase_later(purchase.pk, after=wait)
+        wait = now + wait
+    looks = purchase.looks
+    if saw is not None:
+        looks = [
+            *looks,
+            {"at": now.astimezone(UTC).isoformat(timespec="seconds"), **saw},
+        ]
+    purchase.looks, purchase.next_look_at = looks[-_LOOKS_KEPT:], wait
+    Purchase.objects.filter(pk=purchase.pk).update(looks=purchase.looks, next_look_at=wait)
+
+
+def _flag(purchase: Purchase, reason: str, actor: Actor, organization: Organization) -> None:
+    """Mark a purchase as needing a person. Once for each reason."""
+    changed = (
+        Purchase.objects.filter(pk=purchase.pk)
+        .exclude(attention_reason=reason[:300])
+        .update(needs_attention_at=Now(), attention_reason=reason[:300])
+    )
+    if changed:
+        purchase.refresh_from_db()
+        audit.record(
+            actor,
+            "purchase.needs_attention",
+            purchase,
+            organization=organization,
+            reason=reason,
+        )
+
+
+def _put_number(purchase: Purchase, order: Order, state: str) -> str:
+    """Bring the number's row to what the order says. Returns why a person must look, or ``."""
+    values: dict[str, Any] = {
+        "status": Status.ACTIVE if state == State.COMPLETED else Status.PENDING,
+        "purchased_at": purchase.claimed_at,
+    }
+    if order.number:
+        values["provider_number_id"] = order.number.number_id
+        if any(order.number.capabilities.values()):
+            values["capabilities"] = order.number.capabilities
+        if purchase.provider == "twilio":
+            values["sms_url"] = order.number.routing.sms_url
+    if purchase.number_id is None:  # a late success: its claim was dropped with the refusal
+        return _insert_late(purchase, values)
+    PhoneNumber.objects.filter(pk=purchase.number_id).update(**values)
+    if state == State.COMPLETED:
+        _finish_later(purchase, order)
+    return ""
+
+
+def _finish_later(purchase: Purchase, order: Order) -> None:
+    """A job for what is not known or not as wanted yet."""
+    connected = (purchase.connection_id, purchase.messaging_profile_id)
+    if order.number is None or (
+        any(connected)
+        and connected
+        != (
+            order.number.routing.connection_id,
+            order.number.routing.messaging_profile_id,
+        )
+    ):
+        jobs.finish_number_later(purchase.number_id, after=clocks.after(clocks.FINISH_AFTER))
+    elif purchase.monthly_cost is None:
+        jobs.finish_number_later(purchase.number_id, after=clocks.after(clocks.PRICE_AFTER))
+
+
+def _insert_late(purchase: Purchase, values: dict[str, Any]) -> str:
+    asked = purchase.request
+    assistant = Assistant.objects.filter(
+        organization_id=purchase.organization_id, pk=asked.get("assistant_id")
+    ).first()
+    routing = (
+        addresses(purchase.pk, sms=True)
+        if purchase.provider == "twilio"
+        else Routing(
+            connection_id=purchase.connection_id,
+            messaging_profile_id=purchase.messaging_profile_id,
+        )
+    )
+    fields = {
+        "friendly_name": asked.get("friendly_name") or purchase.phone_number,
+        "country": country_of(purchase.phone_number),
+        "number_type": number_type_of(purchase.phone_number),
+        "monthly_cost": purchase.monthly_cost,
+        "setup_cost": purchase.setup_cost,
+        "currency": purchase.currency,
+        "voice_url": routing.voice_url,
+        "sms_url": routing.sms_url,
+        "status_callback": routing.status_callback,
+        "connection_id": routing.connection_id,
+        "messaging_profile_id": routing.messaging_profile_id,
+    }
+    try:
+        with transaction.atomic():
+            number = PhoneNumber.objects.create(
+                organization_id=purchase.organization_id,
+                account_id=purchase.account_id,
+                provider=purchase.provider,
+                phone_number=purchase.phone_number,
+                assistant=assistant,
+                **(fields | values),
+            )
+    except IntegrityError:
+        rival = Purchase.objects.filter(
+            number__provider=purchase.provider,
+            number__phone_number=purchase.phone_number,
+            state__in=(State.ORDERING, State.PENDING, State.UNCERTAIN, State.COMPLETED),
+        ).exclude(number__status=Status.RELEASED)
+        rival.update(
+            needs_attention_at=Now(),
+            attention_reason="Another purchase bought this number as well.",
+        )
+        return "This number was bought after all, but somebody else holds it by now."
+    Purchase.objects.filter(pk=purchase.pk).update(number=number)
+    purchase.number = number
+    return ""
+
+
+def _drop_number(number_id: int) -> None:
+    number = PhoneNumber.objects.select_for_update(no_key=True).get(pk=number_id)
+    if number.status == Status.PENDING:  # only an order that was pending can be taken back
+        PhoneNumber.objects.filter(pk=number_id).update(status=Status.CLAIMED)
+    number.drop_claim()
+
+
+def _details(purchase: Purchase, order: Order) -> dict[str, Any]:
+    """`purchase_details` of the answer, in the specification's words."""
+    created = order.created_at or purchase.claimed_at
+    date_created = created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    number = order.number
+    if purchase.provider == "twilio":
+        return {
+            "sid": order.order_id,
+            "friendly_name": number.friendly_name,
+            "voice_url": number.routing.voice_url,
+            "sms_url": number.routing.sms_url,
+            "capabilities": number.capabilities,
+            "date_created": date_created,
+        }
+    return {
+        "id": order.order_id or purchase.order_id,
+        "phone_number": purchase.phone_number,
+        "status": "completed" if order.state == OrderState.COMPLETED else "pending",
+        "connection_id": purchase.connection_id or None,
+        "date_created": date_created,
+    }
+
+
+def _audit(purchase: Purchase, before: str, actor: Actor, organization: Organization) -> None:
+    facts = {"from": before, "to": purchase.state}
+    if purchase.state == State.REFUSED:
+        facts |= {
+            "code": purchase.refusal_code,
+            "evidence": purchase.evidence,
+            "provider_code": purchase.provider_code,
+        }
+    if purchase.state == State.COMPLETED and purchase.request.get("assistant_id"):
+        number = PhoneNumber.objects.filter(pk=purchase.number_id).first()
+        if number is not None and number.assistant_id is None:
+            facts["note"] = "the assistant was deleted meanwhile: the number is unassigned"
+    audit.record(
+        actor,
+        f"purchase.{purchase.state}",
+        purchase,
+        organization=organization,
+        **facts,
+    )

@@ -1,0 +1,113 @@
+"""Limits of money and of count. Reserved by the claim, under the organization's lock; freed with
+a refusal, because the claim's row goes."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from django.db.models import Count, Q, Sum
+from django.utils import timezone
+
+from numbers.exceptions import PriceChanged, PriceUnknown, SpendingLimitExceeded
+from numbers.models import PhoneNumber, Purchase
+from numbers.providers.base import Price
+from organizations.models import Organization
+
+
+def month_start(moment: datetime) -> datetime:
+    """The first instant of the calendar month (UTC) that `moment` lies in."""
+    return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+
+
+def committed(organization: Organization) -> Decimal:
+    """Money committed for the running calendar month, in the organization's currency: the monthly
+    price of every number owned at any moment of it, and the set-up fees of its purchases, those
+    still under way included."""
+    start = month_start(timezone.now())
+    currency = organization.limit_currency
+    monthly = PhoneNumber.objects.filter(
+        ~Q(status=PhoneNumber.Status.RELEASED) | Q(released_at__gte=start),
+        organization=organization,
+        currency=currency,
+    ).aggregate(total=Sum("monthly_cost"))["total"]
+    setup = (
+        Purchase.objects.filter(organization=organization, claimed_at__gte=start, currency=currency)
+        .exclude(state=Purchase.State.REFUSED)
+        .aggregate(total=Sum("setup_cost"))["total"]
+    )
+    return (monthly or Decimal(0)) + (setup or Decimal(0))
+
+
+def check_price(
+    price: Price, *, max_monthly_cost: Decimal | None, max_setup_cost: Decimal | None
+) -> None:
+    """Raises `PriceChanged` when the number costs more than the caller allows, `PriceUnknown`
+    when nobody can tell."""
+    for what, cost, most in (
+        ("monthly", price.monthly, max_monthly_cost),
+        ("setup", price.setup, max_setup_cost),
+    ):
+        if most is None:
+            continue
+        if cost is None:
+            raise PriceUnknown(
+                f"The {what} cost of this number is not known.",
+                charged=False,
+                hint=f"Search for it first, or leave out max_{what}_cost.",
+            )
+        if cost > most:
+            raise PriceChanged(
+                f"The {what} cost is {money(cost)} {price.currency}, more than {money(most)}.",
+                charged=False,
+                hint=f"Raise max_{what}_cost, or choose another number.",
+                monthly_cost=money(price.monthly),
+                setup_cost=money(price.setup),
+                currency=price.currency,
+            )
+
+
+def check_limits(organization: Organization, price: Price) -> None:
+    """Whether one more number fits. Call it under the organization's lock.
+
+    Raises `SpendingLimitExceeded`, or `PriceUnknown` when there is a limit and no price in its
+    currency.
+    """
+    if organization.number_limit is not None:
+        count = PhoneNumber.objects.live().filter(organization=organization).aggregate(n=Count("*"))
+        if count["n"] >= organization.number_limit:
+            raise SpendingLimitExceeded(
+                f"The organization may have {organization.number_limit} numbers and has "
+                f"{count['n']}.",
+                charged=False,
+                hint="Release a number, or ask an owner to raise the limit.",
+            )
+    if organization.monthly_limit is None:
+        return
+    if (
+        price.monthly is None
+        or price.setup is None
+        or price.currency != organization.limit_currency
+    ):
+        raise PriceUnknown(
+            f"The price of this number in {organization.limit_currency} is not known, and the "
+            "organization has a spending limit.",
+            charged=False,
+            hint="Search for the number first, or choose another.",
+        )
+    spent, cost = committed(organization), price.monthly + price.setup
+    if spent + cost > organization.monthly_limit:
+        raise SpendingLimitExceeded(
+            f"The monthly limit is {money(organization.monthly_limit)} "
+            f"{organization.limit_currency}: {money(spent)} are committed and this number costs "
+            f"{money(cost)}.",
+            charged=False,
+            hint="Release a number, or ask an owner to raise the limit.",
+        )
+
+
+def money(amount: Decimal | None) -> str | None:
+    """An amount as API and people see it: at least two decimals, never an exponent."""
+    if amount is None:
+        return None
+    shortest = amount.normalize()
+    places = max(2, -int(shortest.as_tuple().exponent))
+    return f"{amount:.{places}f}"

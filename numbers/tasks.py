@@ -1,0 +1,82 @@
+"""Background work: thin tasks around services and reconcile. All are idempotent; a worker that
+was only paused may run a job at the same time as the one that took it over."""
+
+import logging
+from uuid import UUID
+
+from django.utils import timezone
+from procrastinate.contrib.django import app
+from procrastinate.exceptions import UniqueViolation
+from procrastinate.jobs import Status
+
+from numbers import reconcile
+from numbers.clocks import after
+from numbers.models import Purchase
+from numbers.services.finishing import finish_number as finish
+from numbers.services.offers import purge_offers as purge
+from organizations.actors import Actor
+
+logger = logging.getLogger(__name__)
+
+_OVERDUE = 30.0  # seconds after which the sweep takes up what its own job should have done
+
+
+@app.task(name="numbers.tasks.settle_purchase", queue="settle")
+def settle_purchase(*, purchase_id: str) -> None:
+    reconcile.settle_purchase(UUID(purchase_id), actor=Actor.system("settle"))
+
+
+@app.task(name="numbers.tasks.finish_number", queue="settle")
+def finish_number(*, phone_number_id: int) -> None:
+    finish(phone_number_id, actor=Actor.system("finish"))
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="numbers.tasks.sweep", queue="settle", queueing_lock="sweep")
+def sweep(timestamp: int) -> None:
+    """The second net: purchases whose own settle job was lost."""
+    overdue = Purchase.objects.filter(next_look_at__lt=timezone.now() - after(_OVERDUE))
+    for purchase_id in list(overdue.values_list("pk", flat=True)[:200]):
+        try:
+            reconcile.settle_purchase(purchase_id, actor=Actor.system("sweep"))
+        except Exception:  # one purchase must not keep the others from being settled
+            logger.exception("sweep could not settle %s", purchase_id)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(
+    name="numbers.tasks.retry_stalled",
+    queue="settle",
+    queueing_lock="retry_stalled",
+    pass_context=True,
+)
+async def retry_stalled(context, timestamp: int) -> None:
+    """Jobs of workers that were killed are done again."""
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=30):
+        try:
+            await app.job_manager.retry_job(job)
+        except UniqueViolation:  # its queueing lock is taken: the same work is queued already
+            await app.job_manager.finish_job(job, Status.FAILED, delete_job=False)
+
+
+@app.periodic(cron="17 3 * * *")
+@app.task(name="numbers.tasks.purge_offers", queue="default", queueing_lock="purge_offers")
+def purge_offers(timestamp: int) -> None:
+    purge()
+
+
+@app.periodic(cron="37 3 * * *")
+@app.task(
+    name="numbers.tasks.purge_jobs",
+    queue="default",
+    queueing_lock="purge_jobs",
+    pass_context=True,
+)
+async def purge_jobs(context, timestamp: int) -> None:
+    """Finished jobs are kept for a week."""
+    await app.job_manager.delete_old_jobs(
+        nb_hours=7 * 24,
+        include_failed=False,
+        include_cancelled=True,
+        include_aborted=True,
+    )

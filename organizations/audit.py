@@ -1,0 +1,34 @@
+"""Writing the audit: call `record` inside the transaction of the change it tells of."""
+
+from typing import Any
+
+from django.db import models
+
+from burki.logs import request_id
+from organizations.actors import Actor
+from organizations.models import AuditEvent, Organization
+
+
+def record(
+    actor: Actor,
+    action: str,
+    obj: models.Model,
+    *,
+    organization: Organization | None,
+    **data: Any,
+) -> AuditEvent:
+    """Append "`actor` did `action` to `obj`", with JSON `data`. Never pass a secret."""
+    return AuditEvent.objects.create(
+        organization=organization,
+        actor_kind=actor.kind,
+        actor_label=actor.label,
+        user=actor.user,
+        api_key=actor.api_key,
+        action=action,
+        object_type=obj._meta.label,
+        object_id=str(obj.pk),
+        object_label=str(obj)[:200],
+        data=data,
+        ip=actor.ip,
+        request_id=actor.request_id or request_id.get(),
+    )

@@ -1,0 +1,18 @@
+from organizations.models.accounts import Provider, ProviderAccount
+from organizations.models.api_keys import ApiKey
+from organizations.models.audit import AppendOnlyError, AuditEvent, ProtectedQuerySet
+from organizations.models.organizations import Membership, Organization, Role
+from organizations.models.users import User
+
+__all__ = [
+    "ApiKey",
+    "AppendOnlyError",
+    "AuditEvent",
+    "Membership",
+    "Organization",
+    "ProtectedQuerySet",
+    "Provider",
+    "ProviderAccount",
+    "Role",
+    "User",
+]

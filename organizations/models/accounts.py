@@ -1,0 +1,100 @@
+from django.db import models
+from django.db.models import Q
+
+from organizations.crypto import decrypt, encrypt
+from organizations.models.organizations import Organization
+
+
+class Provider(models.TextChoices):
+    TWILIO = "twilio", "Twilio"
+    TELNYX = "telnyx", "Telnyx"
+
+
+class ProviderAccount(models.Model):
+    """A set of credentials at a provider, and the identity of the account behind them.
+
+    The identity never changes: another Twilio account SID is another row. Numbers and purchases
+    point at the row that bought them and are managed through it for ever.
+    """
+
+    class Source(models.TextChoices):
+        ORGANIZATION = "organization"
+        ENVIRONMENT = "environment", "environment (the platform's own)"
+
+    organization = models.ForeignKey(
+        Organization,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="provider_accounts",
+    )
+    provider = models.CharField(max_length=10, choices=Provider)
+    source = models.CharField(max_length=12, choices=Source, default=Source.ORGANIZATION)
+    label = models.CharField(max_length=100, blank=True)
+    account_sid = models.CharField("Twilio account SID", max_length=34, blank=True)
+    encrypted_credentials = models.TextField(blank=True, editable=False)
+    # Which key the environment's row was last used with, to notice that it was replaced.
+    fingerprint = models.CharField(max_length=64, blank=True, editable=False)
+    connection_id = models.CharField("Telnyx connection id", max_length=64, blank=True)
+    messaging_profile_id = models.CharField("Telnyx messaging profile", max_length=64, blank=True)
+    public_key = models.CharField("Telnyx public key", max_length=64, blank=True)
+    is_default = models.BooleanField(
+        default=False, help_text="Used when an assistant names no account of its own."
+    )
+    is_active = models.BooleanField(default=True)
+    last_checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_check = models.JSONField(default=dict, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "provider"],
+                condition=Q(is_default=True),
+                name="provider_account_one_default",
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "provider", "account_sid"],
+                condition=~Q(account_sid=""),
+                nulls_distinct=False,
+                name="provider_account_identity",
+            ),
+            models.UniqueConstraint(
+                fields=["fingerprint"],
+                condition=~Q(fingerprint=""),
+                name="provider_account_fingerprint",
+            ),
+            models.CheckConstraint(
+                condition=Q(source="organization", organization__isnull=False)
+                | Q(
+                    source="environment",
+                    organization__isnull=True,
+                    encrypted_credentials="",
+                ),
+                name="provider_account_source",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        name = self.label or (f"…{self.account_sid[-4:]}" if self.account_sid else self.source)
+        return f"{self.get_provider_display()} ({name})"
+
+    @property
+    def secret(self) -> str:
+        """The Twilio auth token or Telnyx API key in clear; never shown, never logged.
+
+        Raises `organizations.crypto.CredentialsUnreadable` when no CREDENTIALS_KEY opens it.
+        """
+        if not self.encrypted_credentials:
+            return ""
+        return decrypt(self.encrypted_credentials)["secret"]
+
+    @secret.setter
+    def secret(self, value: str) -> None:
+        self.encrypted_credentials = encrypt({"secret": value}) if value else ""
+
+    @property
+    def secret_hint(self) -> str:
+        """The secret's last four characters, for people to tell keys apart."""
+        return f"…{self.secret[-4:]}" if self.encrypted_credentials else ""

@@ -1,0 +1,72 @@
+from django.conf import settings
+from django.db import models
+
+from organizations.models.organizations import Organization
+
+
+class AppendOnlyError(TypeError):
+    """Somebody tried to change or delete what must stay as it was."""
+
+
+class ProtectedQuerySet(models.QuerySet):
+    """A query set whose rows cannot be deleted in bulk; triggers in the database say the same."""
+
+    def delete(self):
+        raise AppendOnlyError(f"{self.model.__name__} rows are never deleted.")
+
+
+class AppendOnlyQuerySet(ProtectedQuerySet):
+    def update(self, **values):
+        raise AppendOnlyError(f"{self.model.__name__} rows are never changed.")
+
+    def bulk_update(self, *args, **kwargs):
+        raise AppendOnlyError(f"{self.model.__name__} rows are never changed.")
+
+
+class AuditEvent(models.Model):
+    """Who did what to which object, when and from where. Written in the transaction of the change
+    itself; never changed, never deleted (a trigger in the database refuses both)."""
+
+    class ActorKind(models.TextChoices):
+        USER = "user"
+        API_KEY = "api_key", "API key"
+        SYSTEM = "system"
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, null=True, related_name="audit_events"
+    )
+    actor_kind = models.CharField(max_length=10, choices=ActorKind)
+    actor_label = models.CharField(max_length=254)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    api_key = models.ForeignKey(
+        "organizations.ApiKey", on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    action = models.CharField(max_length=60)
+    object_type = models.CharField(max_length=40)
+    object_id = models.CharField(max_length=40)
+    object_label = models.CharField(max_length=200, blank=True)
+    data = models.JSONField(default=dict)
+    ip = models.GenericIPAddressField(null=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["organization", "-id"], name="audit_by_organization"),
+            models.Index(fields=["object_type", "object_id"], name="audit_by_object"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.object_label}"
+
+    def save(self, *args, **kwargs) -> None:
+        if not self._state.adding:
+            raise AppendOnlyError("Audit events are never changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args, **kwargs):
+        raise AppendOnlyError("Audit events are never deleted.")

@@ -171,6 +171,13 @@ def _refusal(purchase: Purchase) -> dict[str, Any] | None:
     }
 
 
+# PostgreSQL's jsonb forgets the order of keys; readers of the documentation do not.
+_DETAILS = {
+    "twilio": ("sid", "friendly_name", "voice_url", "sms_url", "capabilities", "date_created"),
+    "telnyx": ("id", "phone_number", "status", "connection_id", "date_created"),
+}
+
+
 def purchase_answer(purchase: Purchase) -> dict[str, Any]:
     """The 200 of a purchase: exactly the specification's fields and sentences."""
     number, provider = purchase.phone_number, purchase.provider
@@ -182,6 +189,6 @@ def purchase_answer(purchase: Purchase) -> dict[str, Any]:
         "success": True,
         "phone_number": number,
         "provider": provider,
-        "purchase_details": purchase.details,
+        "purchase_details": {name: purchase.details[name] for name in _DETAILS[provider]},
         "message": message,
     }

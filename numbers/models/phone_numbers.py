@@ -89,6 +89,7 @@ class PhoneNumber(models.Model):
     objects = PhoneNumberQuerySet.as_manager()
 
     class Meta:
+        permissions = [("purchase_phonenumber", "Can purchase numbers (spends money)")]
         constraints = [
             models.UniqueConstraint(
                 fields=["provider", "phone_number"],

@@ -142,14 +142,12 @@ class ProviderSession:
             raise _no_answer(spends, f"{type(error).__name__} at {self.provider}") from error
         finally:
             logger.info(
-                "provider call",
-                extra={
-                    "provider": self.provider,
-                    "method": method,
-                    "path": path,
-                    "outcome": outcome,
-                    "milliseconds": round((time.monotonic() - started) * 1000),
-                },
+                "%s %s %s: %s in %sms",
+                self.provider,
+                method,
+                path.partition("?")[0],
+                outcome,
+                round((time.monotonic() - started) * 1000),
             )
 
 

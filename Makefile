@@ -1,0 +1,44 @@
+# One command each: run, test, test-all. They need Python 3.11 or newer, and nothing else.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help run test test-all lint format clean
+
+help:
+	@echo "make run       everything on this machine, with demo data (Ctrl-C stops it)"
+	@echo "make test      the tests that need nothing but Python"
+	@echo "make test-all  those, and the slow ones with live servers"
+	@echo "make lint      what CI checks of style; make format repairs it"
+
+# The stamps hold the requirements that were installed, so that an unchanged file costs nothing.
+$(VENV)/run.stamp: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; say which: make PYTHON=/path/to/python3.11 ...")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+run: $(VENV)/run.stamp
+	@DEBUG=true SANDBOX=true $(BIN)/python manage.py up
+
+test: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-all: $(VENV)/dev.stamp lint
+	REQUIRE_ALL=1 HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q
+
+lint: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	DEBUG=true $(BIN)/python manage.py makemigrations --check
+
+format: $(VENV)/dev.stamp
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .data staticfiles

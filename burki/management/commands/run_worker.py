@@ -1,0 +1,73 @@
+"""The background worker. Procrastinate's own command stops when PostgreSQL restarts and runs
+synchronous tasks in as many threads as it likes; this one outlives restarts and sizes its own."""
+
+import asyncio
+import logging
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import psycopg
+import psycopg_pool
+from django.core.management.base import BaseCommand
+from procrastinate import PsycopgConnector
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.utils import connector_params
+from procrastinate.exceptions import ConnectorException
+
+logger = logging.getLogger(__name__)
+
+QUEUES = ("calls", "settle", "default", "bulk")
+_AWAY = (ConnectorException, psycopg.OperationalError, psycopg_pool.PoolTimeout)
+
+
+class Command(BaseCommand):
+    help = "Work off background jobs until SIGINT or SIGTERM; running jobs are finished."
+
+    def add_arguments(self, parser):
+        parser.add_argument(
+            "--queues", nargs="+", choices=QUEUES, help="All queues without it.", metavar="QUEUE"
+        )
+        parser.add_argument("--concurrency", type=int, default=4)
+
+    def handle(self, *, queues, concurrency, **options):
+        asyncio.run(self.run(queues or list(QUEUES), concurrency))
+
+    async def run(self, queues: list[str], concurrency: int) -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(ThreadPoolExecutor(concurrency + 2))
+        stop = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, stop.set)
+        stopped = asyncio.create_task(stop.wait())
+        logger.info("working off %s", ", ".join(queues))
+        while not stop.is_set():
+            await self._work(queues, concurrency, stopped)
+            if not stop.is_set():
+                await asyncio.wait({stopped}, timeout=2)
+
+    async def _work(self, queues: list[str], concurrency: int, stopped: asyncio.Task) -> None:
+        """Work until asked to stop, or until the database goes away."""
+        connector = PsycopgConnector(
+            kwargs=connector_params(), min_size=1, max_size=2, timeout=5, reconnect_timeout=5
+        )
+        with app.replace_connector(connector):
+            try:
+                await app.open_async()
+                worker = asyncio.create_task(
+                    app.run_worker_async(
+                        queues=queues,
+                        concurrency=concurrency,
+                        install_signal_handlers=False,
+                        shutdown_graceful_timeout=20,
+                    )
+                )
+                await asyncio.wait({worker, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                if not worker.done():
+                    worker.cancel()
+                await worker
+            except asyncio.CancelledError:
+                pass
+            except _AWAY:
+                logger.warning("the database is away; trying again")
+            finally:
+                await app.close_async()

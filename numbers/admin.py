@@ -1,0 +1,124 @@
+"""Numbers and purchases in the Django admin, and the page that buys a number."""
+
+import uuid
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+
+from assistants.models import Assistant
+from burki.errors import BurkiError
+from numbers.models import Offer, PhoneNumber, Purchase
+from numbers.services.purchase import FRIENDLY_NAME_MAX, purchase_number
+from organizations.actors import Actor
+from organizations.admin import ReadOnlyAdmin
+from organizations.authentication import client_ip
+from organizations.models import Organization, Provider
+
+PURCHASE_PERMISSION = "numbers.purchase_phonenumber"
+
+
+class PurchaseForm(forms.Form):
+    organization = forms.ModelChoiceField(Organization.objects.filter(is_active=True))
+    provider = forms.ChoiceField(choices=Provider.choices)
+    phone_number = forms.CharField(help_text="In E.164 format, such as +14155551234")
+    assistant = forms.ModelChoiceField(
+        Assistant.objects.filter(is_active=True).select_related("organization"), required=False
+    )
+    friendly_name = forms.CharField(max_length=FRIENDLY_NAME_MAX, required=False)
+    # Minted when the page is rendered: sending it twice cannot buy twice.
+    key = forms.UUIDField(widget=forms.HiddenInput)
+
+    def clean(self):
+        data = super().clean()
+        assistant, organization = data.get("assistant"), data.get("organization")
+        if assistant and organization and assistant.organization_id != organization.pk:
+            self.add_error("assistant", f"Choose an assistant of {organization}.")
+        return data
+
+
+@admin.register(PhoneNumber)
+class PhoneNumberAdmin(ReadOnlyAdmin):
+    list_display = ["phone_number", "friendly_name", "organization", "provider", "status",
+                    "assistant", "monthly_cost", "purchased_at"]  # fmt: skip
+    list_filter = ["status", "provider", "organization"]
+    search_fields = ["phone_number", "friendly_name", "provider_number_id"]
+    list_select_related = ["organization", "assistant"]
+    change_list_template = "admin/numbers/phonenumber/change_list.html"
+
+    def has_purchase_permission(self, request) -> bool:
+        return request.user.has_perm(PURCHASE_PERMISSION)
+
+    def get_urls(self):
+        view = self.admin_site.admin_view(self.purchase_view)
+        return [
+            path("purchase/", view, name="numbers_phonenumber_purchase"),
+            *super().get_urls(),
+        ]
+
+    def changelist_view(self, request, extra_context=None):
+        extra = {"may_purchase": self.has_purchase_permission(request)}
+        return super().changelist_view(request, extra | (extra_context or {}))
+
+    def purchase_view(self, request):
+        """SPENDS MONEY. Choose a number, confirm, buy. Not in a transaction, as the admin's own
+        add view would be: a provider is never called inside one."""
+        if not self.has_purchase_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            form = PurchaseForm(initial={"key": uuid.uuid4()})
+            return self._page(request, form, confirm=False)
+        form = PurchaseForm(request.POST)
+        if not form.is_valid() or "confirmed" not in request.POST:
+            return self._page(request, form, confirm=form.is_valid())
+        try:
+            bought = purchase_number(
+                actor=Actor.for_user(request.user, ip=client_ip(request), request_id=request.id),
+                organization=form.cleaned_data["organization"],
+                provider=form.cleaned_data["provider"],
+                phone_number=form.cleaned_data["phone_number"],
+                assistant_id=form.cleaned_data["assistant"] and form.cleaned_data["assistant"].pk,
+                friendly_name=form.cleaned_data["friendly_name"],
+                idempotency_key=f"admin:{form.cleaned_data['key']}",
+            )
+        except BurkiError as error:
+            hint = error.facts.get("hint") or ""
+            self.message_user(request, f"{error.detail}. {hint}", messages.ERROR)
+            purchase = getattr(error, "purchase", None)
+            if purchase is None:
+                return self._page(request, form, confirm=False)
+            return redirect("admin:numbers_purchase_change", purchase.pk)
+        self.message_user(
+            request, f"{bought.purchase} is {bought.purchase.state}.", messages.SUCCESS
+        )
+        return redirect("admin:numbers_purchase_change", bought.purchase.pk)
+
+    def _page(self, request, form, *, confirm: bool):
+        context = self.admin_site.each_context(request) | {
+            "title": "Purchase number",
+            "form": form,
+            "confirm": confirm,
+            "opts": self.model._meta,
+            "back": reverse("admin:numbers_phonenumber_changelist"),
+        }
+        return TemplateResponse(request, "admin/numbers/phonenumber/purchase.html", context)
+
+
+@admin.register(Purchase)
+class PurchaseAdmin(ReadOnlyAdmin):
+    list_display = ["phone_number", "provider", "state", "refusal_code", "organization",
+                    "actor_label", "claimed_at", "needs_attention_at"]  # fmt: skip
+    list_filter = ["state", "provider", "organization"]
+    search_fields = ["phone_number", "id", "order_id", "provider_number_id"]
+    list_select_related = ["organization"]
+
+
+@admin.register(Offer)
+class OfferAdmin(ReadOnlyAdmin):
+    list_display = ["phone_number", "provider", "monthly_cost", "setup_cost", "currency",
+                    "seen_at"]  # fmt: skip
+    list_filter = ["provider"]
+    search_fields = ["phone_number"]

@@ -1,0 +1,172 @@
+"""Tenants, people and credentials in the Django admin. Secrets go in and never come out."""
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.forms import UserCreationForm
+
+from organizations import audit
+from organizations.actors import Actor
+from organizations.authentication import client_ip
+from organizations.models import (
+    ApiKey,
+    AuditEvent,
+    Membership,
+    Organization,
+    ProviderAccount,
+    User,
+)
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):
+    """For ledgers: what happened can be looked at, and nothing else."""
+
+    def has_add_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        return False
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return False
+
+
+class KeptAdmin(admin.ModelAdmin):
+    """For rows that history points at: never deleted, every change in the audit."""
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return False
+
+    def save_model(self, request, obj, form, change) -> None:
+        super().save_model(request, obj, form, change)
+        organization = obj if isinstance(obj, Organization) else obj.organization
+        verb = "changed" if change else "added"
+        audit.record(
+            Actor.for_user(request.user, ip=client_ip(request), request_id=request.id),
+            f"{obj._meta.model_name}.{verb}",
+            obj,
+            organization=organization,
+            fields=sorted(form.changed_data),
+        )
+
+
+class MembershipInline(admin.TabularInline):
+    model = Membership
+    extra = 0
+    autocomplete_fields = ["user"]
+
+
+@admin.register(Organization)
+class OrganizationAdmin(KeptAdmin):
+    list_display = ["name", "slug", "is_active", "monthly_limit", "number_limit"]
+    list_filter = ["is_active"]
+    search_fields = ["name", "slug"]
+    prepopulated_fields = {"slug": ["name"]}
+    inlines = [MembershipInline]
+
+
+class NewUserForm(UserCreationForm):
+    class Meta:
+        model = User
+        fields = ["email"]
+
+
+@admin.register(User)
+class UserAdmin(DjangoUserAdmin):
+    add_form = NewUserForm
+    list_display = ["email", "full_name", "is_staff", "is_active"]
+    search_fields = ["email", "full_name"]
+    ordering = ["email"]
+    fieldsets = [
+        (None, {"fields": ["email", "password", "full_name"]}),
+        (
+            "Rights",
+            {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]},
+        ),
+        ("Dates", {"fields": ["last_login"]}),
+    ]
+    add_fieldsets = [(None, {"fields": ["email", "password1", "password2"]})]
+
+    def has_delete_permission(self, request, obj=None) -> bool:
+        return False
+
+
+class ProviderAccountForm(forms.ModelForm):
+    secret = forms.CharField(
+        label="Auth token or API key",
+        required=False,
+        strip=True,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+        help_text="Twilio auth token, or Telnyx API key. Leave empty to keep the one stored.",
+    )
+
+    class Meta:
+        model = ProviderAccount
+        fields = [
+            "organization",
+            "provider",
+            "label",
+            "account_sid",
+            "connection_id",
+            "messaging_profile_id",
+            "public_key",
+            "is_default",
+            "is_active",
+        ]
+
+    def save(self, commit: bool = True) -> ProviderAccount:
+        if self.cleaned_data["secret"]:
+            self.instance.secret = self.cleaned_data["secret"]
+        return super().save(commit)
+
+
+@admin.register(ProviderAccount)
+class ProviderAccountAdmin(KeptAdmin):
+    """An account's identity (organization, provider, Twilio SID) is fixed once it exists."""
+
+    form = ProviderAccountForm
+    list_display = ["__str__", "organization", "source", "is_default", "is_active", "ends_in"]
+    list_filter = ["provider", "source", "is_active"]
+    search_fields = ["organization__name", "label"]
+    list_select_related = ["organization"]
+    autocomplete_fields = ["organization"]
+
+    @admin.display(description="secret")
+    def ends_in(self, account: ProviderAccount) -> str:
+        return account.secret_hint or "–"
+
+    def get_readonly_fields(self, request, obj=None):
+        return ["organization", "provider", "account_sid"] if obj else []
+
+    def has_change_permission(self, request, obj=None) -> bool:
+        if obj is not None and obj.source == ProviderAccount.Source.ENVIRONMENT:
+            return False
+        return super().has_change_permission(request, obj)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ReadOnlyAdmin):
+    list_display = ["name", "organization", "prefix", "last_used_at", "expires_at", "revoked_at"]
+    list_filter = ["organization"]
+    search_fields = ["name", "prefix"]
+    list_select_related = ["organization"]
+    fields = [
+        "organization",
+        "name",
+        "prefix",
+        "scopes",
+        "created_by",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
+    ]
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "organization", "actor_label", "action", "object_label"]
+    list_filter = ["organization", "actor_kind"]
+    search_fields = ["action", "object_label", "object_id", "actor_label"]
+    list_select_related = ["organization"]
+    date_hierarchy = "created_at"

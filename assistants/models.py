@@ -23,7 +23,12 @@ class Assistant(models.Model):
         validators=[URLValidator(schemes=["wss"])],
         help_text="wss:// address that calls are connected to.",
     )
-    sms_webhook_url = models.URLField("SMS webhook URL", max_length=500, blank=True)
+    sms_webhook_url = models.CharField(
+        "SMS webhook URL",
+        max_length=500,
+        blank=True,
+        validators=[URLValidator(schemes=["http", "https"])],
+    )
     twilio_account = models.ForeignKey(
         ProviderAccount,
         on_delete=models.PROTECT,

@@ -17,7 +17,7 @@ TESTING = "pytest" in sys.modules
 
 env = environ.Env()
 if not TESTING:
-    env.read_env(BASE_DIR / ".env")
+    env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
 
 DEBUG = env.bool("DEBUG", default=False)
 DEVELOPMENT = DEBUG or TESTING

@@ -41,7 +41,7 @@ class ProviderSetup(models.Model):
     )
     connection_id = models.CharField(max_length=64, blank=True)
     messaging_profile_id = models.CharField(max_length=64, blank=True)
-    webhook_url = models.URLField(max_length=500, blank=True)
+    webhook_url = models.CharField(max_length=500, blank=True)
     started_at = models.DateTimeField()
 
     class Meta:

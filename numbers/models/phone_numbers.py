@@ -75,9 +75,9 @@ class PhoneNumber(models.Model):
     currency = models.CharField(max_length=3, blank=True)
 
     # What we set at the provider.
-    voice_url = models.URLField(max_length=500, blank=True)
-    sms_url = models.URLField(max_length=500, blank=True)
-    status_callback = models.URLField(max_length=500, blank=True)
+    voice_url = models.CharField(max_length=500, blank=True)
+    sms_url = models.CharField(max_length=500, blank=True)
+    status_callback = models.CharField(max_length=500, blank=True)
     connection_id = models.CharField(max_length=64, blank=True)
     messaging_profile_id = models.CharField(max_length=64, blank=True)
 

@@ -41,9 +41,8 @@ def form(organization, **over):
 def test_every_list_and_form_of_the_admin_opens(browser, organization, sandbox):
     browser.post(PAGE, form(organization, confirmed="yes"))
     index = browser.get("/admin/").content.decode()
-    lists = sorted(
-        set(re.findall(r'href="(/admin/(?:numbers|organizations|assistants)/\w+/)"', index))
-    )
+    pattern = r'href="(/admin/(?:numbers|organizations|assistants)/\w+/)"'
+    lists = sorted(set(re.findall(pattern, index)))
 
     assert len(lists) == 9
     for address in lists:

@@ -1,0 +1,37 @@
+"""The README is true: its table of scenarios is the sandbox's, its routes and settings exist."""
+
+import re
+
+from django.conf import settings
+from django.urls import resolve
+
+from numbers.sandbox import SCENARIOS
+
+README = (settings.BASE_DIR / "README.md").read_text()
+
+
+def scenario_table() -> str:
+    rows = ["| last digits | name | Twilio | Telnyx |", "|---|---|---|---|"]
+    rows += [f"| {s.digits} | {s.name} | {s.twilio} | {s.telnyx} |" for s in SCENARIOS.values()]
+    return "\n".join(rows)
+
+
+def test_the_table_of_scenarios_is_the_sandboxes():
+    shown = README.partition("a test compares -->\n")[2].partition("\n<!-- end of scenarios")[0]
+
+    assert shown.strip() == scenario_table()
+
+
+def test_every_route_in_the_readme_exists():
+    routes = re.findall(r"`(?:GET|POST) (/phone-numbers[^`]*)`", README)
+
+    assert len(routes) == 5
+    for route in routes:
+        assert resolve(route.replace("{number}", "+14155551234").replace("{id}", "1"))
+
+
+def test_every_path_in_the_readme_exists():
+    paths = re.findall(r"`((?:burki|organizations|assistants|numbers)/[\w/.]*)`", README)
+
+    assert len(paths) >= 10
+    assert [path for path in paths if not (settings.BASE_DIR / path).exists()] == []

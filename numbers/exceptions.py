@@ -114,6 +114,8 @@ class PurchaseRefused(PurchaseError):
             provider_code=purchase.provider_code or None,
             hint=purchase.hint or None,
         )
+        if self.code == "unavailable":
+            self.retry_after = 5
 
 
 class PurchaseUncertain(PurchaseError):

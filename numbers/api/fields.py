@@ -5,6 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from burki.text import is_clean
 from numbers.e164 import is_e164
 from numbers.services.purchase import FRIENDLY_NAME_MAX
 
@@ -62,7 +63,7 @@ class AssistantIdField(StrictField):
 
 
 class TextField(StrictField):
-    """A string of at most `most` printable characters; blanks around it are dropped."""
+    """A string of at most `most` characters without control characters; blanks around it are dropped."""
 
     def __init__(self, *, most: int, message: str, **kwargs: Any):
         self.most, self.message = most, message
@@ -72,7 +73,7 @@ class TextField(StrictField):
         if not isinstance(value, str):
             return False
         text = value.strip()
-        return len(text) <= self.most and text.isprintable()
+        return len(text) <= self.most and is_clean(text)
 
     def to_internal_value(self, data: Any) -> str:
         return super().to_internal_value(data).strip()

@@ -19,6 +19,7 @@ from assistants.models import Assistant
 from assistants.services import get_assistant
 from burki.errors import InvalidRequest, Unavailable
 from burki.logs import emit
+from burki.text import is_clean
 from numbers import clocks, jobs
 from numbers.clocks import Deadline
 from numbers.e164 import country_of, is_e164, number_type_of
@@ -210,7 +211,7 @@ def _clean(**fields: Any) -> _Request:
     name = fields["friendly_name"] = (fields["friendly_name"] or "").strip()
     if len(name) > FRIENDLY_NAME_MAX:
         raise InvalidRequest(f"Friendly name must be at most {FRIENDLY_NAME_MAX} characters long")
-    if not name.isprintable():
+    if not is_clean(name):
         raise InvalidRequest("Friendly name must not contain control characters")
     return _Request(**fields)
 

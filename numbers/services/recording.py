@@ -115,7 +115,7 @@ def record_order(
         purchase.move_to(state, **values)
         if saw:
             _note_look(purchase, saw, None)
-        conflict = _put_number(purchase, order, state)
+        conflict = _put_number(purchase, order, state) or _seen_before(purchase, order)
         if conflict:
             _flag(purchase, conflict, actor, organization)
         if state == State.PENDING and order.blocked:
@@ -295,6 +295,17 @@ def _finish_later(purchase: Purchase, order: Order) -> None:
         jobs.finish_number_later(purchase.number_id, after=clocks.after(clocks.FINISH_AFTER))
     elif purchase.monthly_cost is None:
         jobs.finish_number_later(purchase.number_id, after=clocks.after(clocks.PRICE_AFTER))
+
+
+def _seen_before(purchase: Purchase, order: Order) -> str:
+    """Twilio "sells" a number that is in the account already, changing its webhooks; only the date
+    tells. Looking before buying makes it rare, not impossible."""
+    since = order.created_at
+    if purchase.provider != "twilio" or since is None:
+        return ""
+    if since > purchase.claimed_at - timedelta(minutes=10):  # clocks differ
+        return ""
+    return f"Twilio says that the number was in the account since {since:%Y-%m-%d %H:%M} UTC."
 
 
 def _insert_late(purchase: Purchase, values: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import phonenumbers
 from django.db import connection
 
 from burki.errors import BurkiError, InvalidRequest
+from burki.text import is_clean
 from numbers import clocks
 from numbers.clocks import Deadline
 from numbers.exceptions import ProviderError, SearchFailed
@@ -76,8 +77,10 @@ def clean_criteria(
     if not 1 <= limit <= LIMIT_MAX:
         raise InvalidRequest(f"limit must be between 1 and {LIMIT_MAX}")
     for name, text in (("locality", locality), ("region", region)):
-        if len(text) > 100 or not text.isprintable():
-            raise InvalidRequest(f"{name} must be at most 100 printable characters")
+        if len(text) > 100 or not is_clean(text):
+            raise InvalidRequest(
+                f"{name} must be at most 100 characters, without control characters"
+            )
     return SearchCriteria(
         country_code=country_code,
         area_code=area_code,

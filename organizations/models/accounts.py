@@ -80,6 +80,14 @@ class ProviderAccount(models.Model):
         name = self.label or (f"…{self.account_sid[-4:]}" if self.account_sid else self.source)
         return f"{self.get_provider_display()} ({name})"
 
+    def clean(self) -> None:
+        """The first account at a provider is the default without saying so."""
+        if self._state.adding and self.organization_id and not self.is_default:
+            others = ProviderAccount.objects.filter(
+                organization=self.organization_id, provider=self.provider
+            )
+            self.is_default = not others.exists()
+
     @property
     def secret(self) -> str:
         """The Twilio auth token or Telnyx API key in clear; never shown, never logged.

@@ -1,0 +1,12 @@
+"""What counts as text that people wrote."""
+
+import unicodedata
+
+# Control characters and lone surrogates: the first can forge lines, the second no database takes.
+_REFUSED = frozenset({"Cc", "Cs"})
+
+
+def is_clean(text: str) -> bool:
+    """Whether the text has no control characters (NUL, newline, …) and can be stored as UTF-8.
+    Emoji are fine, also those joined by invisible characters."""
+    return not any(unicodedata.category(character) in _REFUSED for character in text)

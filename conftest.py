@@ -1,5 +1,7 @@
 """The cast of the tests. Variations are plain functions in `burki.testing`."""
 
+import os
+
 import pytest
 from django.core.cache import cache
 from django.db import connection
@@ -8,6 +10,15 @@ from rest_framework.test import APIClient
 from burki import testing
 from numbers.providers import http as provider_http
 from numbers.sandbox import SandboxServer
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """In `make test-all` a skipped test is a failed one: nothing is left out silently."""
+    report = yield
+    if report.skipped and os.environ.get("REQUIRE_ALL"):
+        report.outcome, report.longrepr = "failed", f"skipped: {report.longrepr}"
+    return report
 
 
 @pytest.fixture(scope="session")

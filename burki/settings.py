@@ -12,12 +12,13 @@ from django.core.exceptions import ImproperlyConfigured
 from burki import embedded_postgres
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-DATA_DIR = BASE_DIR / ".data"
 TESTING = "pytest" in sys.modules
 
 env = environ.Env()
 if not TESTING:
     env.read_env(env.str("ENV_FILE", default=str(BASE_DIR / ".env")))
+# Development only: the embedded PostgreSQL and what `make run` keeps.
+DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / ".data")))
 
 DEBUG = env.bool("DEBUG", default=False)
 DEVELOPMENT = DEBUG or TESTING

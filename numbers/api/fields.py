@@ -63,7 +63,8 @@ class AssistantIdField(StrictField):
 
 
 class TextField(StrictField):
-    """A string of at most `most` characters without control characters; blanks around it are dropped."""
+    """A string of at most `most` characters, none of them control characters. Blanks around it
+    are dropped."""
 
     def __init__(self, *, most: int, message: str, **kwargs: Any):
         self.most, self.message = most, message

@@ -78,9 +78,7 @@ def clean_criteria(
         raise InvalidRequest(f"limit must be between 1 and {LIMIT_MAX}")
     for name, text in (("locality", locality), ("region", region)):
         if len(text) > 100 or not is_clean(text):
-            raise InvalidRequest(
-                f"{name} must be at most 100 characters, without control characters"
-            )
+            raise InvalidRequest(f"{name} must be text of at most 100 characters")
     return SearchCriteria(
         country_code=country_code,
         area_code=area_code,

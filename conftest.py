@@ -44,6 +44,7 @@ def _quick_and_alone(settings):
     """Waiting times shrink together, and no test sees what another left in the cache. Without the
     `sandbox` fixture a provider is nowhere: a request to one fails at once."""
     settings.CLOCK_SCALE = testing.CLOCK_SCALE
+    settings.SETTLE_CLOCK_SCALE = testing.SETTLE_CLOCK_SCALE
     settings.TWILIO_API_BASE_URL = testing.NOWHERE
     settings.TWILIO_PRICING_BASE_URL = testing.NOWHERE
     settings.TELNYX_API_BASE_URL = f"{testing.NOWHERE}/v2"

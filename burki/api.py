@@ -37,6 +37,8 @@ STATUS: dict[str, int] = {
     "number_already_owned": 409,
     "number_already_in_account": 409,
     "purchase_in_progress": 409,
+    "release_in_progress": 409,
+    "number_was_bought_again": 409,
     "payload_too_large": 413,
     "unsupported_media_type": 415,
     "idempotency_key_reused": 422,

@@ -222,8 +222,10 @@ DEFAULT_MONTHLY_LIMIT = (
     Decimal(env.str("DEFAULT_MONTHLY_LIMIT")) if env.str("DEFAULT_MONTHLY_LIMIT", "") else None
 )
 
-# Multiplies every waiting time of a purchase and its settling; tests shrink all of them together.
+# Multiply every waiting time: of requests to providers, and of settling what is in doubt. Only
+# tests change them, all together.
 CLOCK_SCALE = env.float("CLOCK_SCALE", default=1.0)
+SETTLE_CLOCK_SCALE = env.float("SETTLE_CLOCK_SCALE", default=CLOCK_SCALE)
 
 # --- Logging ------------------------------------------------------------------------------------
 

@@ -14,7 +14,8 @@ from organizations.models import Membership, Organization, ProviderAccount, User
 from organizations.services import add_provider_account, create_api_key, create_organization
 
 SYSTEM = Actor.system("test")
-CLOCK_SCALE = 0.05  # of every waiting time: a request's 25 seconds become 1.25
+CLOCK_SCALE = 0.05  # of a request's and the sandbox's waiting times: 25 seconds become 1.25
+SETTLE_CLOCK_SCALE = 0.004  # of settling: the 5 minutes of empty looks become 1.2 seconds
 NOWHERE = "http://127.0.0.1:9"  # nobody listens there
 
 ACME_SID = "AC" + "a" * 32

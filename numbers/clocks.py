@@ -1,6 +1,7 @@
 """Every waiting time of a purchase and of its settling, in seconds.
 
-All are multiplied by `settings.CLOCK_SCALE`, so that tests shrink them together.
+All are multiplied by `settings.CLOCK_SCALE` (one request) or `settings.SETTLE_CLOCK_SCALE`
+(settling), so that tests shrink them together.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ def scaled(seconds: float) -> float:
 
 def after(seconds: float) -> timedelta:
     """A span of settling time."""
-    return timedelta(seconds=scaled(seconds))
+    return timedelta(seconds=seconds * settings.SETTLE_CLOCK_SCALE)
 
 
 def now() -> float:

@@ -173,12 +173,88 @@ class NumberAlreadyInAccount(PurchaseError):
 class IdempotencyKeyReused(PurchaseError):
     code = "idempotency_key_reused"
 
-    def __init__(self, *, purchase):
+    def __init__(self, *, purchase=None):
         super().__init__(
             "This Idempotency-Key was used with another request.",
             purchase=purchase,
             charged=False,
             hint="Send a new key with a new request; repeat a request with exactly the same body.",
+        )
+
+
+class ReleaseError(BurkiError):
+    """Why a release did not end with the number given back."""
+
+    release = None
+    replayed = False
+
+    def __init__(self, detail: str | None = None, *, release=None, replayed=False, **facts):
+        super().__init__(detail, **facts)
+        self.release = release
+        self.replayed = replayed
+
+
+class ReleaseRefused(ReleaseError):
+    """The number is still ours and still costs. `code` is the reason."""
+
+    def __init__(self, *, release, replayed=False):
+        self.code = release.refusal_code
+        super().__init__(
+            f"Failed to release phone number from {release.number.provider}",
+            release=release,
+            replayed=replayed,
+            retryable=release.retryable,
+            provider_code=release.provider_code or None,
+            hint=release.hint or None,
+        )
+        if self.code == "unavailable":
+            self.retry_after = 5
+
+
+class ReleaseUncertain(ReleaseError):
+    """The number may or may not be gone; it is being settled."""
+
+    code = "outcome_unknown"
+    retry_after = 15
+
+    def __init__(self, *, release, replayed=False):
+        number = release.number
+        super().__init__(
+            f"Release of {number.phone_number} is being confirmed with {number.provider}",
+            release=release,
+            replayed=replayed,
+            retryable=False,
+            hint="Repeat this request, or look at the number, until it settles.",
+        )
+
+
+class ReleaseInProgress(ReleaseError):
+    code = "release_in_progress"
+    retry_after = 5
+
+    def __init__(self, *, release):
+        super().__init__(
+            f"Phone number {release.number.phone_number} is being released right now.",
+            release=release,
+            hint="Repeat this request in a few seconds.",
+        )
+
+
+class NumberNotReleasable(ReleaseError):
+    """Its purchase is not settled yet."""
+
+    code = "purchase_in_progress"
+    retry_after = 15
+
+
+class NumberWasBoughtAgain(ReleaseError):
+    code = "number_was_bought_again"
+
+    def __init__(self, *, release):
+        super().__init__(
+            f"Phone number {release.number.phone_number} was released and bought again since.",
+            release=release,
+            hint="To release the number that you have now, send a new Idempotency-Key.",
         )
 
 

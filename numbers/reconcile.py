@@ -1,6 +1,8 @@
-"""Finding out what became of a purchase. Nothing here can buy: it looks, and writes down.
+"""Finding out what became of a purchase or a release. Nothing here can buy: it looks, and writes
+down what it saw.
 
-`settle_purchase` may run any number of times, from anywhere, at the same time as anything else.
+`settle_purchase` and `settle_release` may run any number of times, from anywhere, at the same time
+as anything else.
 """
 
 import logging
@@ -8,11 +10,11 @@ from uuid import UUID
 
 from numbers import clocks, jobs
 from numbers.clocks import Deadline
-from numbers.exceptions import LostRace, ProviderError
-from numbers.models import Purchase
+from numbers.exceptions import LostRace, ProviderError, ProviderRefused
+from numbers.models import Purchase, Release
 from numbers.providers.base import Look, NumberProvider, Sighting
 from numbers.providers.registry import driver_for
-from numbers.services import recording
+from numbers.services import recording, release_recording
 from numbers.services.accounts import credentials_of
 from organizations.actors import Actor
 
@@ -36,7 +38,7 @@ def settle_purchase(purchase_id: UUID, *, actor: Actor) -> Purchase:
         age = recording.database_now() - purchase.claimed_at
         doubt = clocks.after(clocks.DOUBT_AFTER)
         if age < doubt:
-            jobs.settle_purchase_later(purchase.pk, after=doubt - age)
+            jobs.settle_later(purchase, after=doubt - age)
             return purchase
         try:
             recording.record_uncertain(
@@ -103,10 +105,7 @@ def _record(purchase: Purchase, look: Look, actor: Actor) -> Purchase:
 
     # Absent. An inference needs several empty looks over some minutes.
     purchase = recording.record_look(purchase, saw=saw, actor=actor, empty=True)
-    if purchase.state != State.UNCERTAIN or purchase.empty_looks < clocks.EMPTY_LOOKS_NEEDED:
-        return purchase
-    absent_for = recording.database_now() - purchase.first_empty_look_at
-    if absent_for < clocks.after(clocks.ABSENT_FOR):
+    if purchase.state != State.UNCERTAIN or not _often_enough(purchase):
         return purchase
     return recording.record_refusal(
         purchase,
@@ -116,3 +115,74 @@ def _record(purchase: Purchase, look: Look, actor: Actor) -> Purchase:
         retryable=True,
         actor=actor,
     )
+
+
+# --- Releases -------------------------------------------------------------------------------------
+
+
+def settle_release(release_id: UUID, *, actor: Actor) -> Release:
+    """Look at the provider for what became of a release, and record it. Returns it as it is now."""
+    release = Release.objects.select_related("number__account").get(pk=release_id)
+    number = release.number
+    if release.state == Release.State.RELEASING:
+        age = recording.database_now() - release.claimed_at
+        doubt = clocks.after(clocks.DOUBT_AFTER)
+        if age < doubt:
+            jobs.settle_later(release, after=doubt - age)
+            return release
+        try:
+            release_recording.record_uncertain(
+                release, reason="The process that released it is gone.", actor=actor
+            )
+        except LostRace:
+            return Release.objects.get(pk=release_id)
+    if release.state != Release.State.UNCERTAIN:
+        return release
+    try:
+        driver = driver_for(credentials_of(number.account), Deadline.after(clocks.REQUEST))
+    except ProviderError as error:
+        return release_recording.record_look(
+            release,
+            saw={"saw": "nothing", "because": error.code},
+            actor=actor,
+            attention=_NO_LOOK.format(hint=error.hint),
+        )
+    return look_at_release(release, number_id=number.provider_number_id, driver=driver, actor=actor)
+
+
+def look_at_release(
+    release: Release, *, number_id: str, driver: NumberProvider, actor: Actor
+) -> Release:
+    """One look at the provider for a release in doubt, and its record.
+
+    Gone is certain at once; still there may be a delay of the provider's, so that takes as many
+    looks as the absence of a purchase.
+    """
+    if release.state != Release.State.UNCERTAIN:
+        return release
+    try:
+        present = driver.still_owns(number_id, release.number.phone_number)
+    except ProviderError as error:
+        saw = {"saw": "nothing", "because": error.code, "provider_code": error.provider_code}
+        return release_recording.record_look(release, saw=saw, actor=actor)
+    saw = {"saw": "still there" if present else "gone", "number_id": number_id}
+    try:
+        if not present:
+            return release_recording.record_released(release, actor=actor, saw=saw)
+        release = release_recording.record_look(release, saw=saw, actor=actor, present=True)
+        if release.state != Release.State.UNCERTAIN or not _often_enough(release):
+            return release
+        still_ours = ProviderRefused(
+            hint="The provider still has the number: release it again.", retryable=True
+        )
+        return release_recording.record_still_ours(release, still_ours, actor=actor)
+    except LostRace:
+        return Release.objects.select_related("number").get(pk=release.pk)
+
+
+def _often_enough(row: Purchase | Release) -> bool:
+    """Whether enough looks, over enough time, saw the same to draw a conclusion."""
+    if row.empty_looks < clocks.EMPTY_LOOKS_NEEDED:
+        return False
+    seen_for = recording.database_now() - row.first_empty_look_at
+    return seen_for >= clocks.after(clocks.ABSENT_FOR)

@@ -11,7 +11,7 @@ from procrastinate.jobs import Status
 
 from numbers import reconcile
 from numbers.clocks import after
-from numbers.models import Purchase
+from numbers.models import Purchase, Release
 from numbers.services.finishing import finish_number as finish
 from numbers.services.offers import purge_offers as purge
 from organizations.actors import Actor
@@ -19,11 +19,17 @@ from organizations.actors import Actor
 logger = logging.getLogger(__name__)
 
 _OVERDUE = 30.0  # seconds after which the sweep takes up what its own job should have done
+_AT_A_TIME = 200
 
 
 @app.task(name="numbers.tasks.settle_purchase", queue="settle")
 def settle_purchase(*, purchase_id: str) -> None:
     reconcile.settle_purchase(UUID(purchase_id), actor=Actor.system("settle"))
+
+
+@app.task(name="numbers.tasks.settle_release", queue="settle")
+def settle_release(*, release_id: str) -> None:
+    reconcile.settle_release(UUID(release_id), actor=Actor.system("settle"))
 
 
 @app.task(name="numbers.tasks.finish_number", queue="settle")
@@ -34,13 +40,18 @@ def finish_number(*, phone_number_id: int) -> None:
 @app.periodic(cron="* * * * *")
 @app.task(name="numbers.tasks.sweep", queue="settle", queueing_lock="sweep")
 def sweep(timestamp: int) -> None:
-    """The second net: purchases whose own settle job was lost."""
-    overdue = Purchase.objects.filter(next_look_at__lt=timezone.now() - after(_OVERDUE))
-    for purchase_id in list(overdue.values_list("pk", flat=True)[:200]):
-        try:
-            reconcile.settle_purchase(purchase_id, actor=Actor.system("sweep"))
-        except Exception:  # one purchase must not keep the others from being settled
-            logger.exception("sweep could not settle %s", purchase_id)
+    """The second net: purchases and releases whose own settle job was lost."""
+    overdue = timezone.now() - after(_OVERDUE)
+    for model, settle in (
+        (Purchase, reconcile.settle_purchase),
+        (Release, reconcile.settle_release),
+    ):
+        late = model.objects.filter(next_look_at__lt=overdue).order_by("next_look_at")
+        for pk in list(late.values_list("pk", flat=True)[:_AT_A_TIME]):
+            try:
+                settle(pk, actor=Actor.system("sweep"))
+            except Exception:  # one must not keep the others from being settled
+                logger.exception("sweep could not settle %s %s", model.__name__, pk)
 
 
 @app.periodic(cron="* * * * *")

@@ -13,7 +13,7 @@ from numbers.api.fields import (
     StrictInteger,
     TextField,
 )
-from numbers.models import PhoneNumber, Purchase
+from numbers.models import PhoneNumber, Purchase, Release
 from numbers.services.search import ALL, LIMIT_MAX, Found
 from numbers.services.spending import money
 
@@ -85,6 +85,11 @@ def found_number(found: Found) -> dict[str, Any]:
         "currency": number.price.currency or None,
         "provider": found.provider,
     }
+
+
+class ReleaseRequest(serializers.Serializer):
+    phone_number = E164Field()
+    provider = ProviderField(required=False, allow_null=True, default=None)
 
 
 class PhoneNumberSerializer(serializers.ModelSerializer):
@@ -191,4 +196,15 @@ def purchase_answer(purchase: Purchase) -> dict[str, Any]:
         "provider": provider,
         "purchase_details": {name: purchase.details[name] for name in _DETAILS[provider]},
         "message": message,
+    }
+
+
+def release_answer(release: Release) -> dict[str, Any]:
+    """The 200 of a release."""
+    number, provider = release.number.phone_number, release.number.provider
+    return {
+        "success": True,
+        "phone_number": number,
+        "provider": provider,
+        "message": f"Successfully released phone number {number} from {provider}",
     }

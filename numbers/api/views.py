@@ -18,21 +18,24 @@ from numbers.api.serializers import (
     PhoneNumberSerializer,
     PurchaseRequest,
     PurchaseSerializer,
+    ReleaseRequest,
     SearchRequest,
     found_number,
     purchase_answer,
+    release_answer,
 )
 from numbers.exceptions import NumberNotFound, PurchaseError
 from numbers.models import PhoneNumber, Purchase
 from numbers.services.purchase import KEY_MAX, purchase_number
+from numbers.services.release import release_number
 from numbers.services.search import ALL, SearchResult, clean_criteria, search_numbers
-from organizations.permissions import NUMBERS_PURCHASE, NUMBERS_READ
+from organizations.permissions import NUMBERS_PURCHASE, NUMBERS_READ, NUMBERS_RELEASE
 
 logger = logging.getLogger(__name__)
 
 
 class PhoneNumberViewSet(GenericViewSet):
-    """Search, buy, and the inventory with the record of purchases."""
+    """Search, buy, release, and the inventory with the record of purchases."""
 
     pagination_class = KeysetPagination
     serializer_class = PhoneNumberSerializer
@@ -41,6 +44,7 @@ class PhoneNumberViewSet(GenericViewSet):
     required_scopes = {
         "search": NUMBERS_PURCHASE,
         "purchase": NUMBERS_PURCHASE,
+        "release": NUMBERS_RELEASE,
         "list": NUMBERS_READ,
         "retrieve": NUMBERS_READ,
         "purchases": NUMBERS_READ,
@@ -84,6 +88,21 @@ class PhoneNumberViewSet(GenericViewSet):
         if bought.replayed:
             response["Idempotent-Replayed"] = "true"
         self._point_at(response, bought.purchase)
+        return response
+
+    @action(detail=False, methods=["post"])
+    def release(self, request) -> Response:
+        """Give a number back to its provider."""
+        wanted = _validated(ReleaseRequest, request.data)
+        done = release_number(
+            actor=request.user,
+            organization=request.organization,
+            idempotency_key=_idempotency_key(request),
+            **wanted,
+        )
+        response = Response(release_answer(done.release))
+        if done.replayed:
+            response["Idempotent-Replayed"] = "true"
         return response
 
     def list(self, request) -> Response:
@@ -138,8 +157,8 @@ class PhoneNumberViewSet(GenericViewSet):
         """Errors of a purchase point at its record. What nobody foresaw happened before the order
         was sent (the service lets nothing else escape): that is 503, never a 500, which a client
         would take for "buy another"."""
-        if self.action == "purchase" and exception_handler(exc, {}) is None:
-            logger.exception("a purchase failed before anything was sent")
+        if self.action in ("purchase", "release") and exception_handler(exc, {}) is None:
+            logger.exception("a %s failed before anything was sent", self.action)
             exc = Unavailable()
         if self.action == "purchase" and isinstance(exc, Unavailable):
             exc.facts["charged"] = False
@@ -152,8 +171,8 @@ class PhoneNumberViewSet(GenericViewSet):
         response = super().handle_exception(exc)
         if purchase is not None:
             self._point_at(response, purchase)
-            if exc.replayed:
-                response["Idempotent-Replayed"] = "true"
+        if getattr(exc, "replayed", False):
+            response["Idempotent-Replayed"] = "true"
         return response
 
     def _point_at(self, response: Response, purchase: Purchase) -> None:

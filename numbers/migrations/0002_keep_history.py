@@ -1,10 +1,12 @@
-"""The database itself refuses to delete purchases and numbers (but for the claim of a refused
+"""The database itself refuses to delete purchases, releases and numbers (but for the claim of a refused
 purchase), and to change which number, at which provider, in which account a row stands for."""
 
 from django.db import migrations
 
 FORWARD = """
 CREATE TRIGGER purchase_is_kept BEFORE DELETE ON numbers_purchase
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER release_is_kept BEFORE DELETE ON numbers_release
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
 CREATE TRIGGER phone_number_is_kept BEFORE DELETE ON numbers_phonenumber
     FOR EACH ROW WHEN (OLD.status <> 'claimed') EXECUTE FUNCTION refuse_change();
@@ -27,6 +29,7 @@ BACKWARD = """
 DROP TRIGGER purchase_identity ON numbers_purchase;
 DROP TRIGGER phone_number_identity ON numbers_phonenumber;
 DROP TRIGGER phone_number_is_kept ON numbers_phonenumber;
+DROP TRIGGER release_is_kept ON numbers_release;
 DROP TRIGGER purchase_is_kept ON numbers_purchase;
 """
 

@@ -1,5 +1,6 @@
 from numbers.models.offers import Offer, ProviderSetup
 from numbers.models.phone_numbers import PhoneNumber
 from numbers.models.purchases import Purchase
+from numbers.models.releases import Release
 
-__all__ = ["Offer", "PhoneNumber", "ProviderSetup", "Purchase"]
+__all__ = ["Offer", "PhoneNumber", "ProviderSetup", "Purchase", "Release"]

@@ -1,23 +1,19 @@
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
 
-from numbers.exceptions import LostRace
 from numbers.models.fields import uuid7, validate_e164
 from numbers.models.phone_numbers import PhoneNumber
+from numbers.models.settling import Settled
 from organizations.models import (
-    AppendOnlyError,
     Organization,
-    ProtectedQuerySet,
     Provider,
     ProviderAccount,
 )
 
 
-class Purchase(models.Model):
+class Purchase(Settled):
     """One attempt to buy a number: what was asked, what became of it, and how we know.
 
-    Kept for ever, refused ones too. `state` moves only by `move_to`, along `TRANSITIONS`.
     Its id is our tag at the provider (Telnyx `customer_reference`, Twilio `StatusCallback`).
     """
 
@@ -55,7 +51,6 @@ class Purchase(models.Model):
     number = models.ForeignKey(
         PhoneNumber, on_delete=models.PROTECT, null=True, related_name="purchases"
     )
-    actor_label = models.CharField("made by", max_length=254)
 
     # What was asked. Repeats are compared with `request`, never with the number's present state.
     provider = models.CharField(max_length=10, choices=Provider)
@@ -64,8 +59,6 @@ class Purchase(models.Model):
     idempotency_key = models.CharField(max_length=300, null=True, editable=False)
 
     state = models.CharField(max_length=10, choices=State, default=State.ORDERING)
-    claimed_at = models.DateTimeField(db_default=Now())
-    recorded_at = models.DateTimeField(null=True)
 
     # What the provider said.
     order_id = models.CharField("Telnyx order id", max_length=64, blank=True)
@@ -78,22 +71,7 @@ class Purchase(models.Model):
     setup_cost = models.DecimalField(max_digits=12, decimal_places=5, null=True)
     currency = models.CharField(max_length=3, blank=True)
 
-    refusal_code = models.CharField(max_length=40, blank=True)
     evidence = models.CharField(max_length=20, choices=Evidence, blank=True)
-    retryable = models.BooleanField(default=False)
-    hint = models.CharField(max_length=300, blank=True)
-    provider_code = models.CharField(max_length=40, blank=True)
-    provider_message = models.CharField(max_length=500, blank=True)
-
-    # Settling: what was looked for, and when to look again.
-    looks = models.JSONField(default=list, help_text="What each look at the provider saw.")
-    empty_looks = models.PositiveSmallIntegerField(default=0)
-    first_empty_look_at = models.DateTimeField(null=True)
-    next_look_at = models.DateTimeField(null=True)
-    needs_attention_at = models.DateTimeField(null=True)
-    attention_reason = models.CharField(max_length=300, blank=True)
-
-    objects = ProtectedQuerySet.as_manager()
 
     class Meta:
         constraints = [
@@ -116,9 +94,6 @@ class Purchase(models.Model):
     def __str__(self) -> str:
         return f"{self.phone_number} from {self.provider}"
 
-    def delete(self, *args, **kwargs):
-        raise AppendOnlyError("Purchases are never deleted.")
-
     @property
     def charged(self) -> bool | None:
         """Whether the provider charges for it; None while that is not known."""
@@ -126,16 +101,7 @@ class Purchase(models.Model):
             return True
         return False if self.state == self.State.REFUSED else None
 
-    def move_to(self, state: str, **values) -> None:
-        """Compare-and-swap to `state`, writing `values` with it.
-
-        Raises `LostRace` when the row is no longer in the state that this object knows.
-        """
-        if state not in self.TRANSITIONS[self.state]:
-            raise ValueError(f"A purchase never goes from {self.state} to {state}.")
-        rows = Purchase.objects.filter(pk=self.pk, state=self.state)
-        if self.state == self.State.REFUSED:
-            rows = rows.filter(evidence=self.Evidence.NOT_FOUND)
-        if not rows.update(state=state, recorded_at=Now(), **values):
-            raise LostRace(f"Purchase {self.pk} is no longer {self.state}.")
-        self.refresh_from_db()
+    def may_move_from(self) -> Q:
+        """A provider's own refusal is final; one that was only inferred is not."""
+        refused = self.state == self.State.REFUSED
+        return Q(evidence=self.Evidence.NOT_FOUND) if refused else Q()

@@ -224,8 +224,14 @@ class NumberProvider(ABC):
         by name, or created. Costs nothing."""
 
     @abstractmethod
+    def still_owns(self, number_id: str, phone_number: str) -> bool:
+        """Whether the number with the provider's own id is in the account. False only when the
+        account proved itself: the id is unknown there *and* a complete list lacks the number."""
+
+    @abstractmethod
     def release(self, number_id: str) -> None:
         """Give the number back, by the provider's own id. It is gone from the account at once.
 
-        Raises `ProviderRefused` with `status` 404 when the id is unknown there.
+        Sent once, like an order: raises `OutcomeUnknown` when its answer is lost, and
+        `ProviderRefused` with `status` 404 when the id is unknown there.
         """

@@ -267,8 +267,23 @@ class TelnyxProvider(NumberProvider):
             messaging_profile_id=str(profile["id"]),
         )
 
+    def still_owns(self, number_id: str, phone_number: str) -> bool:
+        try:
+            data = self._get(f"/phone_numbers/{number_id}", {}).get("data")
+        except ProviderRefused as refusal:
+            if refusal.status != 404:
+                raise
+        else:
+            if not isinstance(data, dict):
+                raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
+            if data.get("status") != "deleted":
+                return True
+        listed = self.find_number(phone_number)
+        return listed is not None and listed.number_id == number_id
+
     def release(self, number_id: str) -> None:
-        self._send("DELETE", f"/phone_numbers/{number_id}", clocks.ORDER_POST)
+        # No money, but its outcome matters alike.
+        self._send("DELETE", f"/phone_numbers/{number_id}", clocks.ORDER_POST, spends=True)
 
     # --- Requests --------------------------------------------------------------------------------
 

@@ -204,8 +204,19 @@ class TwilioProvider(NumberProvider):
     def make_routing(self, *, name: str, webhook_url: str) -> Routing:
         return Routing()
 
+    def still_owns(self, number_id: str, phone_number: str) -> bool:
+        try:
+            with self._reading(clocks.LOOKUPS):
+                self._client.incoming_phone_numbers(number_id).fetch()
+            return True
+        except ProviderRefused as refusal:
+            if refusal.status != 404:
+                raise
+        listed = self.find_number(phone_number)
+        return listed is not None and listed.number_id == number_id
+
     def release(self, number_id: str) -> None:
-        with self._reading(clocks.ORDER_POST):
+        with self._spending(clocks.ORDER_POST):  # no money, but its outcome matters alike
             self._client.incoming_phone_numbers(number_id).delete()
 
     @contextmanager

@@ -365,7 +365,7 @@ def _claim(request: _Request, plan: _Plan, actor: Actor) -> Purchase:
         currency=price.currency,
         next_look_at=Now() + doubt,
     )
-    jobs.settle_purchase_later(purchase.pk, after=doubt)
+    jobs.settle_later(purchase, after=doubt)
     audit.record(
         actor,
         "purchase.claimed",

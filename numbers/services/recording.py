@@ -27,6 +27,7 @@ from numbers.clocks import Deadline
 from numbers.e164 import country_of, number_type_of
 from numbers.exceptions import LostRace
 from numbers.models import PhoneNumber, Purchase
+from numbers.models.settling import Settled
 from numbers.providers.base import Order, OrderState, Routing
 from numbers.services.routing import addresses
 from organizations import audit
@@ -88,9 +89,9 @@ def record_order(
             purchase.refresh_from_db()
             if purchase.state != before:
                 raise LostRace(f"Purchase {purchase.pk} is no longer {before}.")
-            _note_look(purchase, saw, _next_look(purchase, clocks.PENDING_LOOKS))
+            note_look(purchase, saw, next_look(purchase, clocks.PENDING_LOOKS))
             if order.blocked:
-                _flag(
+                flag(
                     purchase,
                     "Telnyx needs documents for this number.",
                     actor,
@@ -111,15 +112,15 @@ def record_order(
         if state == State.PENDING:
             wait = clocks.after(clocks.PENDING_LOOKS[0])
             values["next_look_at"] = Now() + wait
-            jobs.settle_purchase_later(purchase.pk, after=wait)
+            jobs.settle_later(purchase, after=wait)
         purchase.move_to(state, **values)
         if saw:
-            _note_look(purchase, saw, None)
+            note_look(purchase, saw, None)
         conflict = _put_number(purchase, order, state) or _seen_before(purchase, order)
         if conflict:
-            _flag(purchase, conflict, actor, organization)
+            flag(purchase, conflict, actor, organization)
         if state == State.PENDING and order.blocked:
-            _flag(purchase, "Telnyx needs documents for this number.", actor, organization)
+            flag(purchase, "Telnyx needs documents for this number.", actor, organization)
         elif state == State.COMPLETED and purchase.needs_attention_at and not conflict:
             Purchase.objects.filter(pk=purchase.pk).update(
                 needs_attention_at=None, attention_reason=""
@@ -163,11 +164,11 @@ def record_refusal(
             attention_reason="",
         )
         if saw:
-            _note_look(purchase, saw, purchase.next_look_at)
+            note_look(purchase, saw, purchase.next_look_at)
         if number_id:
             _drop_number(number_id)
         if inferred:
-            jobs.settle_purchase_later(purchase.pk, after=late)
+            jobs.settle_later(purchase, after=late)
         _audit(purchase, before, actor, organization)
     emit("purchase.recorded", purchase=purchase.pk, state=purchase.state)
     return purchase
@@ -179,7 +180,7 @@ def record_uncertain(purchase: Purchase, *, reason: str, actor: Actor) -> Purcha
         organization = lock_organization(purchase.organization_id)
         before = purchase.state
         wait = clocks.after(clocks.UNCERTAIN_LOOKS[0])
-        jobs.settle_purchase_later(purchase.pk, after=wait)
+        jobs.settle_later(purchase, after=wait)
         purchase.move_to(State.UNCERTAIN, next_look_at=Now() + wait, provider_message=reason[:500])
         _audit(purchase, before, actor, organization)
     emit("purchase.recorded", purchase=purchase.pk, state=purchase.state)
@@ -208,56 +209,55 @@ def record_look(
             if sum(1 for look in current.looks if look.get("late")) + 1 >= clocks.LATE_LOOKS:
                 schedule = ()
             saw = saw | {"late": True}
-        _note_look(current, saw, _next_look(current, schedule) if schedule else None)
+        note_look(current, saw, next_look(current, schedule) if schedule else None)
         if empty and current.state == State.UNCERTAIN:
-            now = database_now()
-            current.empty_looks += 1
-            current.first_empty_look_at = current.first_empty_look_at or now
-            Purchase.objects.filter(pk=current.pk).update(
-                empty_looks=current.empty_looks,
-                first_empty_look_at=current.first_empty_look_at,
-            )
+            count_empty_look(current)
         if attention:
-            _flag(current, attention, actor, organization)
+            flag(current, attention, actor, organization)
     emit("purchase.looked", purchase=current.pk, state=current.state)
     return current
 
 
-def _next_look(purchase: Purchase, schedule: tuple[float, ...]) -> timedelta:
-    return clocks.after(schedule[min(len(purchase.looks), len(schedule) - 1)])
+def next_look(row: Settled, schedule: tuple[float, ...]) -> timedelta:
+    """How long to wait before the next look, growing with the looks so far."""
+    return clocks.after(schedule[min(len(row.looks), len(schedule) - 1)])
 
 
-def _note_look(purchase: Purchase, saw: dict[str, Any] | None, wait: Any) -> None:
+def note_look(row: Settled, saw: dict[str, Any] | None, wait: Any) -> None:
     """Append to the evidence; `wait` is when to look next: a span, a moment, or None for never."""
     now = database_now()
     if isinstance(wait, timedelta):
-        jobs.settle_purchase_later(purchase.pk, after=wait)
+        jobs.settle_later(row, after=wait)
         wait = now + wait
-    looks = purchase.looks
+    looks = row.looks
     if saw is not None:
-        looks = [
-            *looks,
-            {"at": now.astimezone(UTC).isoformat(timespec="seconds"), **saw},
-        ]
-    purchase.looks, purchase.next_look_at = looks[-_LOOKS_KEPT:], wait
-    Purchase.objects.filter(pk=purchase.pk).update(looks=purchase.looks, next_look_at=wait)
+        looks = [*looks, {"at": now.astimezone(UTC).isoformat(timespec="seconds"), **saw}]
+    row.looks, row.next_look_at = looks[-_LOOKS_KEPT:], wait
+    type(row).objects.filter(pk=row.pk).update(looks=row.looks, next_look_at=wait)
 
 
-def _flag(purchase: Purchase, reason: str, actor: Actor, organization: Organization) -> None:
-    """Mark a purchase as needing a person. Once for each reason."""
+def count_empty_look(row: Settled) -> None:
+    """One more look that found nothing; when the first of them was is kept."""
+    row.empty_looks += 1
+    row.first_empty_look_at = row.first_empty_look_at or database_now()
+    type(row).objects.filter(pk=row.pk).update(
+        empty_looks=row.empty_looks, first_empty_look_at=row.first_empty_look_at
+    )
+
+
+def flag(row: Settled, reason: str, actor: Actor, organization: Organization) -> None:
+    """Mark a row as needing a person. Once for each reason."""
     changed = (
-        Purchase.objects.filter(pk=purchase.pk)
+        type(row)
+        .objects.filter(pk=row.pk)
         .exclude(attention_reason=reason[:300])
         .update(needs_attention_at=Now(), attention_reason=reason[:300])
     )
     if changed:
-        purchase.refresh_from_db()
+        row.refresh_from_db()
+        kind = type(row).__name__.lower()
         audit.record(
-            actor,
-            "purchase.needs_attention",
-            purchase,
-            organization=organization,
-            reason=reason,
+            actor, f"{kind}.needs_attention", row, organization=organization, reason=reason
         )
 
 

@@ -1,6 +1,7 @@
 """Where a number that we buy will send its calls and messages: prepared before the claim."""
 
 import time
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
@@ -90,7 +91,7 @@ def _our_setup(
                 connection_id=setup.connection_id,
                 messaging_profile_id=setup.messaging_profile_id,
             )
-        stale = timezone.now() - clocks.after(_MAKING_TAKES)
+        stale = timezone.now() - timedelta(seconds=clocks.scaled(_MAKING_TAKES))
         if setup.connection_id or setup.started_at < stale:
             again = setups.filter(started_at=setup.started_at)
             if again.update(started_at=timezone.now(), connection_id="", messaging_profile_id=""):

@@ -12,7 +12,8 @@ from django.urls import path, reverse
 from assistants.models import Assistant
 from burki.errors import BurkiError
 from numbers.models import Offer, PhoneNumber, Purchase
-from numbers.services.purchase import FRIENDLY_NAME_MAX, purchase_number
+from numbers.services.purchase import purchase_number
+from numbers.services.requests import FRIENDLY_NAME_MAX
 from organizations.actors import Actor
 from organizations.admin import ReadOnlyAdmin
 from organizations.authentication import client_ip

@@ -14,7 +14,7 @@ from numbers.exceptions import LostRace, ProviderError, ProviderRefused
 from numbers.models import Purchase, Release
 from numbers.providers.base import Look, NumberProvider, Sighting
 from numbers.providers.registry import driver_for
-from numbers.services import recording, release_recording
+from numbers.services import recording, release_recording, settling
 from numbers.services.accounts import credentials_of
 from organizations.actors import Actor
 
@@ -35,7 +35,7 @@ def settle_purchase(purchase_id: UUID, *, actor: Actor) -> Purchase:
     """
     purchase = Purchase.objects.select_related("account").get(pk=purchase_id)
     if purchase.state == State.ORDERING:
-        age = recording.database_now() - purchase.claimed_at
+        age = settling.database_now() - purchase.claimed_at
         doubt = clocks.after(clocks.DOUBT_AFTER)
         if age < doubt:
             jobs.settle_later(purchase, after=doubt - age)
@@ -93,7 +93,7 @@ def _record(purchase: Purchase, look: Look, actor: Actor) -> Purchase:
     if look.sighting == Sighting.FOUND:
         if purchase.state == State.REFUSED and look.order.state == "refused":
             return recording.record_look(purchase, saw=saw, actor=actor)
-        too_long = recording.database_now() - purchase.claimed_at > clocks.after(
+        too_long = settling.database_now() - purchase.claimed_at > clocks.after(
             clocks.PENDING_NEEDS_A_PERSON_AFTER
         )
         recorded = recording.record_order(purchase, look.order, actor=actor, saw=saw)
@@ -105,7 +105,7 @@ def _record(purchase: Purchase, look: Look, actor: Actor) -> Purchase:
 
     # Absent. An inference needs several empty looks over some minutes.
     purchase = recording.record_look(purchase, saw=saw, actor=actor, empty=True)
-    if purchase.state != State.UNCERTAIN or not _often_enough(purchase):
+    if purchase.state != State.UNCERTAIN or not settling.seen_often_enough(purchase):
         return purchase
     return recording.record_refusal(
         purchase,
@@ -125,7 +125,7 @@ def settle_release(release_id: UUID, *, actor: Actor) -> Release:
     release = Release.objects.select_related("number__account").get(pk=release_id)
     number = release.number
     if release.state == Release.State.RELEASING:
-        age = recording.database_now() - release.claimed_at
+        age = settling.database_now() - release.claimed_at
         doubt = clocks.after(clocks.DOUBT_AFTER)
         if age < doubt:
             jobs.settle_later(release, after=doubt - age)
@@ -170,7 +170,7 @@ def look_at_release(
         if not present:
             return release_recording.record_released(release, actor=actor, saw=saw)
         release = release_recording.record_look(release, saw=saw, actor=actor, present=True)
-        if release.state != Release.State.UNCERTAIN or not _often_enough(release):
+        if release.state != Release.State.UNCERTAIN or not settling.seen_often_enough(release):
             return release
         still_ours = ProviderRefused(
             hint="The provider still has the number: release it again.", retryable=True
@@ -178,11 +178,3 @@ def look_at_release(
         return release_recording.record_still_ours(release, still_ours, actor=actor)
     except LostRace:
         return Release.objects.select_related("number").get(pk=release.pk)
-
-
-def _often_enough(row: Purchase | Release) -> bool:
-    """Whether enough looks, over enough time, saw the same to draw a conclusion."""
-    if row.empty_looks < clocks.EMPTY_LOOKS_NEEDED:
-        return False
-    seen_for = recording.database_now() - row.first_empty_look_at
-    return seen_for >= clocks.after(clocks.ABSENT_FOR)

@@ -7,7 +7,7 @@ from rest_framework import serializers
 
 from burki.text import is_clean
 from numbers.e164 import is_e164
-from numbers.services.purchase import FRIENDLY_NAME_MAX
+from numbers.services.requests import FRIENDLY_NAME_MAX
 
 
 class StrictField(serializers.Field):

@@ -26,8 +26,9 @@ from numbers.api.serializers import (
 )
 from numbers.exceptions import NumberNotFound, PurchaseError
 from numbers.models import PhoneNumber, Purchase
-from numbers.services.purchase import KEY_MAX, purchase_number
+from numbers.services.purchase import purchase_number
 from numbers.services.release import release_number
+from numbers.services.requests import KEY_MAX
 from numbers.services.search import ALL, SearchResult, clean_criteria, search_numbers
 from organizations.permissions import NUMBERS_PURCHASE, NUMBERS_READ, NUMBERS_RELEASE
 

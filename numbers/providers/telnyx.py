@@ -7,12 +7,9 @@ not used, because it repeats orders by itself.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.conf import settings
@@ -41,17 +38,22 @@ from numbers.providers.base import (
     Standing,
 )
 from numbers.providers.http import (
-    ProviderMessage,
     raise_for_error,
     read_json,
     session_for,
+)
+from numbers.providers.telnyx_answers import (
+    messages,
+    read_order,
+    rows,
+    to_available,
+    to_order,
+    to_owned,
 )
 from numbers.providers.telnyx_codes import CODES
 
 _POLLS = (0.1, 0.2, 0.4, 0.8, 1.0, 1.5, 2.0)  # seconds between looks at a fresh order
 _PAGE = 100
-_NO_REASON = "Telnyx gave no reason. Search and choose another number, or ask Telnyx support."
-_DOCUMENTS = "Telnyx needs documents for this number: file them in its portal, then buy again."
 # Destinations that a messaging profile of ours may send to.
 _ALL_DESTINATIONS = ["*"]
 
@@ -78,8 +80,8 @@ class TelnyxProvider(NumberProvider):
             clocks.READ,
         )
         return [
-            _to_available(item, criteria.country_code, criteria.number_type)
-            for item in _rows(data)
+            to_available(item, criteria.country_code, criteria.number_type)
+            for item in rows(data)
             if item.get("phone_number")
         ][: criteria.limit]
 
@@ -99,9 +101,9 @@ class TelnyxProvider(NumberProvider):
             "filter[limit]": "5",
         }
         data = self._get("/available_phone_numbers", filters, clocks.READ)
-        for item in _rows(data):
+        for item in rows(data):
             if item.get("phone_number") == phone_number:
-                return _to_available(item, country_of(phone_number), number_type_of(phone_number))
+                return to_available(item, country_of(phone_number), number_type_of(phone_number))
         return None
 
     def price(self, country: str, number_type: str) -> Price:
@@ -137,7 +139,7 @@ class TelnyxProvider(NumberProvider):
             "data"
         )
         try:
-            return _to_order(data, request.phone_number)
+            return to_order(data, request.phone_number)
         except (TypeError, KeyError, AttributeError) as error:
             raise OutcomeUnknown(
                 provider_message="Telnyx's answer does not name the number ordered."
@@ -189,7 +191,7 @@ class TelnyxProvider(NumberProvider):
         }
         for item in self._pages("/phone_numbers", filters):
             if item.get("phone_number") == phone_number and item.get("status") != "deleted":
-                return _to_owned(item)
+                return to_owned(item)
         return None
 
     def cancel_order(self, order: Order) -> None:
@@ -308,7 +310,7 @@ class TelnyxProvider(NumberProvider):
             },
             **arguments,
         )
-        raise_for_error(response, _messages(response.text), CODES, spends=spends)
+        raise_for_error(response, messages(response.text), CODES, spends=spends)
         if method == "DELETE":
             return {}
         return read_json(response, spends=spends)
@@ -323,7 +325,7 @@ class TelnyxProvider(NumberProvider):
         page = 1
         while True:
             data = self._get(path, filters | {"page[number]": str(page), "page[size]": str(_PAGE)})
-            yield from _rows(data)
+            yield from rows(data)
             meta = data.get("meta")
             pages = meta.get("total_pages") if isinstance(meta, dict) else None
             if not isinstance(pages, int):
@@ -339,7 +341,7 @@ class TelnyxProvider(NumberProvider):
             if refusal.status == 404:
                 return None
             raise
-        return _read_order(data, phone_number)
+        return read_order(data, phone_number)
 
     def _find_order(self, reference: str, phone_number: str) -> Order | None:
         """The order with our tag. The list does not tell the items' states: it is read by id."""
@@ -410,112 +412,3 @@ class TelnyxProvider(NumberProvider):
         if not isinstance(row, dict) or not row.get("id"):
             raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
         return row
-
-
-def _messages(text: str) -> list[ProviderMessage] | None:
-    """The errors in Telnyx's format: `{"errors": [{"code": "10015", "title": …, "detail": …}]}`."""
-    try:
-        return [_to_message(error) for error in json.loads(text)["errors"]] or None
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None
-
-
-def _to_message(error: dict[str, Any]) -> ProviderMessage:
-    code = str(error["code"])
-    pointer = str((error.get("source") or {}).get("pointer") or "")
-    # "Bad request" that points at the number says that the number is the trouble.
-    number_is_bad = code == "10015" and pointer.startswith("/phone_numbers")
-    return ProviderMessage(
-        code,
-        str(error.get("detail") or error.get("title") or ""),
-        "10002" if number_is_bad else "",
-    )
-
-
-def _rows(data: dict[str, Any]) -> list[dict[str, Any]]:
-    rows = data.get("data")
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
-    return rows
-
-
-def _to_available(item: dict[str, Any], country: str, number_type: str) -> AvailableNumber:
-    places = {
-        place.get("region_type"): str(place.get("region_name") or "")
-        for place in item.get("region_information") or []
-    }
-    features = {feature.get("name") for feature in item.get("features") or []}
-    return AvailableNumber(
-        phone_number=str(item["phone_number"]),
-        country=places.get("country_code") or country,
-        region=places.get("state", ""),
-        locality=places.get("location") or places.get("rate_center", ""),
-        number_type=number_type,
-        capabilities={name: name in features for name in ("voice", "sms", "mms", "fax")},
-        price=_to_price(item.get("cost_information") or {}),
-    )
-
-
-def _to_price(cost: dict[str, Any]) -> Price:
-    try:
-        return Price(
-            monthly=Decimal(cost["monthly_cost"]),
-            setup=Decimal(cost.get("upfront_cost") or 0),
-            currency=str(cost["currency"]).upper(),
-        )
-    except (KeyError, TypeError, InvalidOperation):
-        return Price()
-
-
-def _read_order(data: Any, phone_number: str) -> Order:
-    try:
-        return _to_order(data, phone_number)
-    except (TypeError, KeyError, AttributeError) as error:
-        raise ProviderUnreachable(provider_message="Telnyx's order could not be read.") from error
-
-
-def _to_order(data: dict[str, Any], phone_number: str) -> Order:
-    """Raises KeyError when the order does not hold this number."""
-    item = {i["phone_number"]: i for i in data["phone_numbers"]}[phone_number]
-    # The item decides: an order may be a "success" of which this number failed.
-    status = str(item.get("status") or data.get("status") or "").lower()
-    state = {
-        "success": OrderState.COMPLETED,
-        "failure": OrderState.REFUSED,
-        "failed": OrderState.REFUSED,
-        "cancelled": OrderState.REFUSED,
-        "deleted": OrderState.REFUSED,
-    }.get(status, OrderState.PENDING)
-    unmet = item.get("requirements_met") is False or data.get("requirements_met") is False
-    refused = state == OrderState.REFUSED
-    return Order(
-        state=state,
-        order_id=str(data["id"]),
-        status=status,
-        created_at=_to_time(data.get("created_at")),
-        blocked=unmet,
-        sub_order_ids=tuple(str(i) for i in data.get("sub_number_orders_ids") or []),
-        refusal_code=("regulatory_requirement" if unmet else "provider_error") if refused else "",
-        hint=(_DOCUMENTS if unmet else _NO_REASON) if refused else "",
-    )
-
-
-def _to_owned(item: dict[str, Any]) -> OwnedNumber:
-    return OwnedNumber(
-        number_id=str(item.get("id") or ""),
-        phone_number=str(item["phone_number"]),
-        routing=Routing(
-            connection_id=str(item.get("connection_id") or ""),
-            messaging_profile_id=str(item.get("messaging_profile_id") or ""),
-        ),
-        reference=str(item.get("customer_reference") or ""),
-        created_at=_to_time(item.get("purchased_at")),
-        raw={"status": item.get("status")},
-    )
-
-
-def _to_time(text: Any) -> datetime | None:
-    try:
-        return datetime.fromisoformat(str(text))
-    except ValueError:
-        return None

@@ -5,15 +5,11 @@ One POST buys a number and sets its webhooks, and its answer is final.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.cache import cache
@@ -37,7 +33,6 @@ from numbers.providers.base import (
     Look,
     NumberProvider,
     Order,
-    OrderState,
     OwnedNumber,
     Price,
     Routing,
@@ -45,7 +40,8 @@ from numbers.providers.base import (
     Sighting,
     Standing,
 )
-from numbers.providers.http import ProviderMessage, raise_for_error, session_for
+from numbers.providers.http import raise_for_error, session_for
+from numbers.providers.twilio_answers import messages, priced, to_available, to_order, to_owned
 from numbers.providers.twilio_codes import CODES
 
 _NUMBER_SID = re.compile(r"PN[0-9a-fA-F]{32}")
@@ -90,11 +86,11 @@ class TwilioProvider(NumberProvider):
         }
         with self._reading(clocks.READ):
             page = kind.page(page_size=criteria.limit, **{k: v for k, v in wanted.items() if v})
-            found = [_to_available(item, criteria.number_type) for item in page]
+            found = [to_available(item, criteria.number_type) for item in page]
         if not found:
             return []
         price = self.price(country, criteria.number_type)
-        return [_priced(number, price) for number in found]
+        return [priced(number, price) for number in found]
 
     def price(self, country: str, number_type: str) -> Price:
         """The account's price for such a number, from the Pricing API (kept for some hours per
@@ -153,12 +149,12 @@ class TwilioProvider(NumberProvider):
         if not may_send():
             raise ProviderRefused(code="unavailable", retryable=True)
         with self._spending(clocks.ORDER_POST):
-            number = _to_owned(self._client.incoming_phone_numbers.create(**fields))
+            number = to_owned(self._client.incoming_phone_numbers.create(**fields))
             if number.phone_number != request.phone_number or not _NUMBER_SID.fullmatch(
                 number.number_id
             ):
                 raise OutcomeUnknown(provider_message="Twilio's answer names another number.")
-        return _to_order(number)
+        return to_order(number)
 
     def follow(self, order: Order, phone_number: str) -> Order:
         return order  # Twilio's answer is final
@@ -169,7 +165,7 @@ class TwilioProvider(NumberProvider):
             return Look(sighting=Sighting.ABSENT)
         if number.reference != reference:
             return Look(sighting=Sighting.FOREIGN, number=number)
-        return Look(sighting=Sighting.FOUND, order=_to_order(number), number=number)
+        return Look(sighting=Sighting.FOUND, order=to_order(number), number=number)
 
     def find_number(self, phone_number: str) -> OwnedNumber | None:
         with self._reading(clocks.LOOKUPS):
@@ -178,7 +174,7 @@ class TwilioProvider(NumberProvider):
                 phone_number=phone_number, page_size=100
             ):
                 if item.phone_number == phone_number:
-                    return _to_owned(item)
+                    return to_owned(item)
         return None
 
     def cancel_order(self, order: Order) -> None:
@@ -283,66 +279,5 @@ class _Transport(HttpClient):
             headers=headers,
             auth=auth,
         )
-        raise_for_error(response, _messages(response.text), CODES, spends=self._spends)
+        raise_for_error(response, messages(response.text), CODES, spends=self._spends)
         return SdkResponse(response.status_code, response.text, response.headers)
-
-
-def _messages(text: str) -> list[ProviderMessage] | None:
-    """The error in Twilio's format (`code` and `message`, or RFC 9457's `code` and `title`)."""
-    try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(body, dict) or not isinstance(body.get("code"), int):
-        return None
-    return [ProviderMessage(str(body["code"]), body.get("message") or body.get("title") or "")]
-
-
-def _to_available(item: Any, number_type: str) -> AvailableNumber:
-    return AvailableNumber(
-        phone_number=str(item.phone_number),
-        country=item.iso_country or "",
-        region=item.region or "",
-        locality=item.locality or "",
-        number_type=number_type,
-        capabilities=_to_capabilities(item.capabilities),
-        price=Price(),
-    )
-
-
-def _priced(number: AvailableNumber, price: Price) -> AvailableNumber:
-    return replace(number, price=price)
-
-
-def _to_capabilities(reported: Any) -> dict[str, bool]:
-    """Twilio writes the keys in capitals in some answers."""
-    found = {str(key).lower(): bool(value) for key, value in (reported or {}).items()}
-    return {name: found.get(name, False) for name in ("voice", "sms", "mms", "fax")}
-
-
-def _to_order(number: OwnedNumber) -> Order:
-    return Order(
-        state=OrderState.COMPLETED,
-        order_id=number.number_id,
-        status=str(number.raw.get("status") or ""),
-        created_at=number.created_at,
-        number=number,
-    )
-
-
-def _to_owned(item: Any) -> OwnedNumber:
-    callback = item.status_callback or ""
-    return OwnedNumber(
-        number_id=item.sid or "",
-        phone_number=item.phone_number or "",
-        friendly_name=item.friendly_name or "",
-        capabilities=_to_capabilities(item.capabilities),
-        routing=Routing(
-            voice_url=item.voice_url or "",
-            sms_url=item.sms_url or "",
-            status_callback=callback,
-        ),
-        reference=(parse_qs(urlsplit(callback).query).get("purchase") or [""])[0],
-        created_at=item.date_created if isinstance(item.date_created, datetime) else None,
-        raw={"status": item.status},
-    )

@@ -9,24 +9,19 @@ import contextlib
 import logging
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
-from assistants.models import Assistant
 from assistants.services import get_assistant
-from burki.errors import InvalidRequest, Unavailable
+from burki.errors import Unavailable
 from burki.logs import emit
-from burki.text import is_clean
 from numbers import clocks, jobs
 from numbers.clocks import Deadline
-from numbers.e164 import country_of, is_e164, number_type_of
+from numbers.e164 import country_of, number_type_of
 from numbers.exceptions import (
-    IdempotencyKeyReused,
     LostRace,
-    NumberAlreadyInAccount,
     NumberAlreadyOwned,
     OutcomeUnknown,
     ProviderError,
@@ -36,31 +31,26 @@ from numbers.exceptions import (
     PurchaseRefused,
     PurchaseUncertain,
 )
-from numbers.models import Offer, PhoneNumber, Purchase
+from numbers.models import PhoneNumber, Purchase
 from numbers.models.fields import uuid7
 from numbers.providers.base import (
     BuyRequest,
-    Credentials,
-    NumberProvider,
     Order,
-    Price,
     Routing,
 )
 from numbers.providers.registry import DRIVERS, driver_for
 from numbers.reconcile import look_at_purchase
-from numbers.services import recording, routing, spending
-from numbers.services.accounts import credentials_of, resolve_account
-from numbers.services.offers import fresh_offer, keep_offers
+from numbers.services import recording, routing, settling, spending
+from numbers.services.preparing import Plan, prepare
+from numbers.services.requests import PurchaseRequest, clean_request, holder, repeat_of_key
 from organizations import audit
 from organizations.actors import Actor
-from organizations.models import Organization, Provider, ProviderAccount
+from organizations.models import Organization
 from organizations.permissions import NUMBERS_PURCHASE
 
 logger = logging.getLogger(__name__)
 
 State = Purchase.State
-FRIENDLY_NAME_MAX = 64  # Twilio's limit, for both: a name must not depend on the provider
-KEY_MAX = 255
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,42 +59,6 @@ class Purchased:
 
     purchase: Purchase
     replayed: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
-    """What is asked, cleaned; `as_json` is what repeats are compared with."""
-
-    organization: Organization
-    provider: str
-    phone_number: str
-    assistant_id: int | None
-    friendly_name: str
-    idempotency_key: str | None
-    max_monthly_cost: Decimal | None
-    max_setup_cost: Decimal | None
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "phone_number": self.phone_number,
-            "provider": self.provider,
-            "assistant_id": self.assistant_id,
-            "friendly_name": self.friendly_name,
-            "max_monthly_cost": spending.money(self.max_monthly_cost),
-            "max_setup_cost": spending.money(self.max_setup_cost),
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
-    """Everything that the claim needs, gathered before it, outside any transaction."""
-
-    account: ProviderAccount
-    credentials: Credentials
-    assistant: Assistant | None
-    offer: Offer | None
-    price: Price
-    routing: Routing
 
 
 def purchase_number(
@@ -135,7 +89,7 @@ def purchase_number(
     recorded purchase: `PurchaseRefused` (nothing was bought), `PurchaseUncertain` (being settled).
     """
     deadline = Deadline.after(clocks.REQUEST)
-    request = _clean(
+    request = clean_request(
         organization=organization,
         provider=provider,
         phone_number=phone_number,
@@ -146,14 +100,14 @@ def purchase_number(
         max_setup_cost=max_setup_cost,
     )
     actor.require(NUMBERS_PURCHASE, organization)
-    if (repeat := _repeat_of_key(request)) is not None:
+    if (repeat := repeat_of_key(request)) is not None:
         return answer(repeat, replayed=True)
     assistant = get_assistant(organization, assistant_id) if assistant_id is not None else None
-    if (held := _holder(request)) is not None:
+    if (held := holder(request)) is not None:
         return _answer_held(request, held, actor)
 
     try:
-        plan = _prepare(request, assistant, deadline)
+        plan = prepare(request, assistant, deadline)
     except ProviderError as error:
         return answer(_refuse_unclaimed(request, error, actor))
     spending.check_price(
@@ -164,9 +118,9 @@ def purchase_number(
     try:
         purchase = _claim(request, plan, actor)
     except IntegrityError:  # somebody claimed the number, or used the key, meanwhile
-        if (repeat := _repeat_of_key(request)) is not None:
+        if (repeat := repeat_of_key(request)) is not None:
             return answer(repeat, replayed=True)
-        held = _holder(request)
+        held = holder(request)
         if held is None:  # … and has given it back since
             raise Unavailable(
                 "Somebody else just tried to buy this number.", charged=False
@@ -197,47 +151,7 @@ def answer(purchase: Purchase, *, replayed: bool = False) -> Purchased:
     raise PurchaseInProgress(purchase=purchase)
 
 
-# --- 1. Check -------------------------------------------------------------------------------------
-
-
-def _clean(**fields: Any) -> _Request:
-    """Raises `InvalidRequest`. Doors that know more say it earlier and better."""
-    provider = fields["provider"]
-    fields["provider"] = provider.lower() if isinstance(provider, str) else provider
-    if fields["provider"] not in Provider.values:
-        raise InvalidRequest("Provider must be 'twilio' or 'telnyx'")
-    if not is_e164(fields["phone_number"]):
-        raise InvalidRequest("Phone number must be in E.164 format (e.g., +1234567890)")
-    name = fields["friendly_name"] = (fields["friendly_name"] or "").strip()
-    if len(name) > FRIENDLY_NAME_MAX:
-        raise InvalidRequest(f"Friendly name must be at most {FRIENDLY_NAME_MAX} characters long")
-    if not is_clean(name):
-        raise InvalidRequest("Friendly name must not contain control characters")
-    return _Request(**fields)
-
-
-def _repeat_of_key(request: _Request) -> Purchase | None:
-    """The purchase that this idempotency key already names. Raises `IdempotencyKeyReused`."""
-    if request.idempotency_key is None:
-        return None
-    purchase = Purchase.objects.filter(
-        organization=request.organization, idempotency_key=request.idempotency_key
-    ).first()
-    if purchase is not None and purchase.request != request.as_json():
-        raise IdempotencyKeyReused(purchase=purchase)
-    return purchase
-
-
-def _holder(request: _Request) -> PhoneNumber | None:
-    """The live row of this number, whosever it is. A courtesy: the index decides."""
-    return (
-        PhoneNumber.objects.live()
-        .filter(provider=request.provider, phone_number=request.phone_number)
-        .first()
-    )
-
-
-def _answer_held(request: _Request, held: PhoneNumber, actor: Actor) -> Purchased:
+def _answer_held(request: PurchaseRequest, held: PhoneNumber, actor: Actor) -> Purchased:
     """What to say when a live row holds the number; no provider is called."""
     if held.organization_id != request.organization.pk:
         taken = ProviderRefused(
@@ -257,67 +171,16 @@ def _answer_held(request: _Request, held: PhoneNumber, actor: Actor) -> Purchase
     return answer(purchase, replayed=True)
 
 
-def _prepare(request: _Request, assistant: Assistant | None, deadline: Deadline) -> _Plan:
-    """Account, offer, price and routing; asks the provider only for what is missing.
-
-    Raises `ProviderError`, `NumberAlreadyInAccount`.
-    """
-    account = resolve_account(request.organization, assistant, request.provider)
-    credentials = credentials_of(account)
-    driver = driver_for(credentials, deadline.slice(clocks.PREPARE))
-
-    offer = fresh_offer(account, request.phone_number)
-    if offer is None:
-        standing = driver.inspect(request.phone_number)
-        if standing.owned is not None:
-            if account.source == ProviderAccount.Source.ORGANIZATION:
-                raise NumberAlreadyInAccount(request.phone_number, request.provider)
-            raise ProviderRefused(
-                code="number_unavailable",
-                hint="Somebody else has it: search and choose another.",
-            )
-        if standing.offer is not None:
-            (offer,) = keep_offers(account, [standing.offer])
-        elif driver.sells_only_offers:
-            raise ProviderRefused(
-                code="number_unavailable",
-                hint="It is not for sale: search and choose another.",
-            )
-    connections = routing.prepare_connections(driver, account, request.organization, assistant)
-    return _Plan(
-        account=account,
-        credentials=credentials,
-        assistant=assistant,
-        offer=offer,
-        price=_price(request, offer, driver),
-        routing=connections,
-    )
-
-
-def _price(request: _Request, offer: Offer | None, driver: NumberProvider) -> Price:
-    """The offer's price. Without one the price list is asked only if a limit depends on it."""
-    if offer is not None and offer.monthly_cost is not None:
-        return Price(monthly=offer.monthly_cost, setup=offer.setup_cost, currency=offer.currency)
-    limits = (
-        request.organization.monthly_limit,
-        request.max_monthly_cost,
-        request.max_setup_cost,
-    )
-    if all(limit is None for limit in limits):
-        return Price()
-    return driver.price(country_of(request.phone_number), number_type_of(request.phone_number))
-
-
 # --- 2. Claim -------------------------------------------------------------------------------------
 
 
 @transaction.atomic(durable=True)
-def _claim(request: _Request, plan: _Plan, actor: Actor) -> Purchase:
+def _claim(request: PurchaseRequest, plan: Plan, actor: Actor) -> Purchase:
     """Commit that we are about to buy. The number's unique index and the key's decide.
 
     Raises `IntegrityError` when somebody was faster, `SpendingLimitExceeded`, `PriceUnknown`.
     """
-    organization = recording.lock_organization(request.organization.pk)
+    organization = settling.lock_organization(request.organization.pk)
     spending.check_limits(organization, plan.price)
     purchase_id = uuid7()
     place, price, connections = plan.offer, plan.price, plan.routing
@@ -380,7 +243,7 @@ def _claim(request: _Request, plan: _Plan, actor: Actor) -> Purchase:
     return purchase
 
 
-def _refuse_unclaimed(request: _Request, error: ProviderError, actor: Actor) -> Purchase:
+def _refuse_unclaimed(request: PurchaseRequest, error: ProviderError, actor: Actor) -> Purchase:
     """Record a purchase that ended before its claim: nothing was sent that could spend."""
     purchase_id: UUID = uuid7()
     try:
@@ -412,7 +275,7 @@ def _refuse_unclaimed(request: _Request, error: ProviderError, actor: Actor) -> 
                 provider_code=error.provider_code,
             )
     except IntegrityError:  # the same key, at the same time
-        return _repeat_of_key(request)
+        return repeat_of_key(request)
     return purchase
 
 
@@ -421,7 +284,7 @@ def _refuse_unclaimed(request: _Request, error: ProviderError, actor: Actor) -> 
 
 def _call_and_record(
     purchase: Purchase,
-    plan: _Plan,
+    plan: Plan,
     actor: Actor,
     deadline: Deadline,
     claiming_since: float,
@@ -443,18 +306,18 @@ def _call_and_record(
     try:
         if refused is not None:
             emit("purchase.answered", purchase=purchase.pk, outcome=refused.code)
-            return recording.persistently(
+            return settling.persistently(
                 lambda: _record_refusal(purchase, refused, actor), deadline
             )
         emit("purchase.answered", purchase=purchase.pk, outcome=order.state)
-        return recording.persistently(
+        return settling.persistently(
             lambda: recording.record_order(purchase, order, actor=actor), deadline
         )
     except LostRace:  # it was settled while we waited: answer from what stands
         return Purchase.objects.get(pk=purchase.pk)
 
 
-def _order(purchase: Purchase, plan: _Plan, asking: Deadline, claiming_since: float) -> Order:
+def _order(purchase: Purchase, plan: Plan, asking: Deadline, claiming_since: float) -> Order:
     """SPENDS MONEY. The only call of a driver's `buy`; then waits a little for the result."""
 
     def may_send() -> bool:
@@ -490,7 +353,7 @@ def _record_uncertain(
         return recording.record_uncertain(purchase, reason=error.provider_message, actor=actor)
 
     with contextlib.suppress(LostRace):
-        recording.persistently(write, deadline)
+        settling.persistently(write, deadline)
 
 
 def _record_refusal(purchase: Purchase, error: ProviderError, actor: Actor) -> Purchase:

@@ -33,7 +33,7 @@ from numbers.models import PhoneNumber, Release
 from numbers.providers.base import Credentials
 from numbers.providers.registry import driver_for
 from numbers.reconcile import look_at_release
-from numbers.services import recording
+from numbers.services import settling
 from numbers.services.accounts import credentials_of
 from numbers.services.release_recording import record_released, record_still_ours
 from numbers.services.release_recording import record_uncertain as record_unknown
@@ -194,7 +194,7 @@ def _find_id(number: PhoneNumber, credentials: Credentials, deadline: Deadline) 
 @transaction.atomic(durable=True)
 def _claim(number: PhoneNumber, number_id: str, actor: Actor, key: str | None) -> Release:
     """Commit that we are about to release. Raises `LostRace`, `IntegrityError`."""
-    organization = recording.lock_organization(number.organization_id)
+    organization = settling.lock_organization(number.organization_id)
     rows = PhoneNumber.objects.filter(pk=number.pk, status=Status.ACTIVE)
     if not rows.update(status=Status.RELEASING, provider_number_id=number_id, updated_at=Now()):
         raise LostRace(f"{number} is no longer active.")
@@ -243,7 +243,7 @@ def _call_and_record(
         return record_released(release, actor=actor)
 
     with contextlib.suppress(LostRace):
-        recording.persistently(write, deadline)
+        settling.persistently(write, deadline)
     release = Release.objects.select_related("number").get(pk=release.pk)
     if release.state != State.UNCERTAIN:
         return release

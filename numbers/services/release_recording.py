@@ -9,7 +9,7 @@ from burki.logs import emit
 from numbers import clocks, jobs
 from numbers.exceptions import ProviderError
 from numbers.models import PhoneNumber, Release
-from numbers.services.recording import (
+from numbers.services.settling import (
     count_empty_look,
     flag,
     lock_organization,

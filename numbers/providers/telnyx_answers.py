@@ -1,0 +1,124 @@
+"""Telnyx's answers in our words."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from numbers.exceptions import ProviderUnreachable
+from numbers.providers.base import AvailableNumber, Order, OrderState, OwnedNumber, Price, Routing
+from numbers.providers.http import ProviderMessage
+
+_NO_REASON = "Telnyx gave no reason. Search and choose another number, or ask Telnyx support."
+_DOCUMENTS = "Telnyx needs documents for this number: file them in its portal, then buy again."
+
+
+def messages(text: str) -> list[ProviderMessage] | None:
+    """The errors in Telnyx's format: `{"errors": [{"code": "10015", "title": …, "detail": …}]}`."""
+    try:
+        return [to_message(error) for error in json.loads(text)["errors"]] or None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def to_message(error: dict[str, Any]) -> ProviderMessage:
+    code = str(error["code"])
+    pointer = str((error.get("source") or {}).get("pointer") or "")
+    # "Bad request" that points at the number says that the number is the trouble.
+    number_is_bad = code == "10015" and pointer.startswith("/phone_numbers")
+    return ProviderMessage(
+        code,
+        str(error.get("detail") or error.get("title") or ""),
+        "10002" if number_is_bad else "",
+    )
+
+
+def rows(data: dict[str, Any]) -> list[dict[str, Any]]:
+    rows = data.get("data")
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
+    return rows
+
+
+def to_available(item: dict[str, Any], country: str, number_type: str) -> AvailableNumber:
+    places = {
+        place.get("region_type"): str(place.get("region_name") or "")
+        for place in item.get("region_information") or []
+    }
+    features = {feature.get("name") for feature in item.get("features") or []}
+    return AvailableNumber(
+        phone_number=str(item["phone_number"]),
+        country=places.get("country_code") or country,
+        region=places.get("state", ""),
+        locality=places.get("location") or places.get("rate_center", ""),
+        number_type=number_type,
+        capabilities={name: name in features for name in ("voice", "sms", "mms", "fax")},
+        price=to_price(item.get("cost_information") or {}),
+    )
+
+
+def to_price(cost: dict[str, Any]) -> Price:
+    try:
+        return Price(
+            monthly=Decimal(cost["monthly_cost"]),
+            setup=Decimal(cost.get("upfront_cost") or 0),
+            currency=str(cost["currency"]).upper(),
+        )
+    except (KeyError, TypeError, InvalidOperation):
+        return Price()
+
+
+def read_order(data: Any, phone_number: str) -> Order:
+    try:
+        return to_order(data, phone_number)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ProviderUnreachable(provider_message="Telnyx's order could not be read.") from error
+
+
+def to_order(data: dict[str, Any], phone_number: str) -> Order:
+    """Raises KeyError when the order does not hold this number."""
+    item = {i["phone_number"]: i for i in data["phone_numbers"]}[phone_number]
+    # The item decides: an order may be a "success" of which this number failed.
+    status = str(item.get("status") or data.get("status") or "").lower()
+    state = {
+        "success": OrderState.COMPLETED,
+        "failure": OrderState.REFUSED,
+        "failed": OrderState.REFUSED,
+        "cancelled": OrderState.REFUSED,
+        "deleted": OrderState.REFUSED,
+    }.get(status, OrderState.PENDING)
+    unmet = item.get("requirements_met") is False or data.get("requirements_met") is False
+    refused = state == OrderState.REFUSED
+    return Order(
+        state=state,
+        order_id=str(data["id"]),
+        status=status,
+        created_at=to_time(data.get("created_at")),
+        blocked=unmet,
+        sub_order_ids=tuple(str(i) for i in data.get("sub_number_orders_ids") or []),
+        refusal_code=("regulatory_requirement" if unmet else "provider_error") if refused else "",
+        hint=(_DOCUMENTS if unmet else _NO_REASON) if refused else "",
+    )
+
+
+def to_owned(item: dict[str, Any]) -> OwnedNumber:
+    return OwnedNumber(
+        number_id=str(item.get("id") or ""),
+        phone_number=str(item["phone_number"]),
+        routing=Routing(
+            connection_id=str(item.get("connection_id") or ""),
+            messaging_profile_id=str(item.get("messaging_profile_id") or ""),
+        ),
+        reference=str(item.get("customer_reference") or ""),
+        created_at=to_time(item.get("purchased_at")),
+        raw={"status": item.get("status")},
+    )
+
+
+def to_time(text: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        return None

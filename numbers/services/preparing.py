@@ -1,0 +1,80 @@
+"""Everything that the claim of a purchase needs, gathered before it, outside any transaction."""
+
+from dataclasses import dataclass
+
+from assistants.models import Assistant
+from numbers import clocks
+from numbers.clocks import Deadline
+from numbers.e164 import country_of, number_type_of
+from numbers.exceptions import NumberAlreadyInAccount, ProviderRefused
+from numbers.models import Offer
+from numbers.providers.base import Credentials, NumberProvider, Price, Routing
+from numbers.providers.registry import driver_for
+from numbers.services import routing
+from numbers.services.accounts import credentials_of, resolve_account
+from numbers.services.offers import fresh_offer, keep_offers
+from numbers.services.requests import PurchaseRequest
+from organizations.models import ProviderAccount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that the claim needs, gathered before it, outside any transaction."""
+
+    account: ProviderAccount
+    credentials: Credentials
+    assistant: Assistant | None
+    offer: Offer | None
+    price: Price
+    routing: Routing
+
+
+def prepare(request: PurchaseRequest, assistant: Assistant | None, deadline: Deadline) -> Plan:
+    """Account, offer, price and routing; asks the provider only for what is missing.
+
+    Raises `ProviderError`, `NumberAlreadyInAccount`.
+    """
+    account = resolve_account(request.organization, assistant, request.provider)
+    credentials = credentials_of(account)
+    driver = driver_for(credentials, deadline.slice(clocks.PREPARE))
+
+    offer = fresh_offer(account, request.phone_number)
+    if offer is None:
+        standing = driver.inspect(request.phone_number)
+        if standing.owned is not None:
+            if account.source == ProviderAccount.Source.ORGANIZATION:
+                raise NumberAlreadyInAccount(request.phone_number, request.provider)
+            raise ProviderRefused(
+                code="number_unavailable",
+                hint="Somebody else has it: search and choose another.",
+            )
+        if standing.offer is not None:
+            (offer,) = keep_offers(account, [standing.offer])
+        elif driver.sells_only_offers:
+            raise ProviderRefused(
+                code="number_unavailable",
+                hint="It is not for sale: search and choose another.",
+            )
+    connections = routing.prepare_connections(driver, account, request.organization, assistant)
+    return Plan(
+        account=account,
+        credentials=credentials,
+        assistant=assistant,
+        offer=offer,
+        price=_price(request, offer, driver),
+        routing=connections,
+    )
+
+
+def _price(request: PurchaseRequest, offer: Offer | None, driver: NumberProvider) -> Price:
+    """The offer's price. Without one the price list is asked only if a limit depends on it."""
+    if offer is not None and offer.monthly_cost is not None:
+        return Price(monthly=offer.monthly_cost, setup=offer.setup_cost, currency=offer.currency)
+    limits = (
+        request.organization.monthly_limit,
+        request.max_monthly_cost,
+        request.max_setup_cost,
+    )
+    if all(limit is None for limit in limits):
+        return Price()
+    return driver.price(country_of(request.phone_number), number_type_of(request.phone_number))

@@ -1,6 +1,7 @@
 """Numbers and purchases in the Django admin, and the page that buys a number."""
 
 import uuid
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -12,6 +13,7 @@ from django.urls import path, reverse
 from assistants.models import Assistant
 from burki.errors import BurkiError
 from numbers.models import Offer, PhoneNumber, Purchase
+from numbers.services.preview import Preview
 from numbers.services.purchase import purchase_number
 from numbers.services.requests import FRIENDLY_NAME_MAX
 from organizations.actors import Actor
@@ -39,6 +41,23 @@ class PurchaseForm(forms.Form):
         if assistant and organization and assistant.organization_id != organization.pk:
             self.add_error("assistant", f"Choose an assistant of {organization}.")
         return data
+
+    def wanted(self) -> dict[str, Any]:
+        """The arguments that preview and purchase share."""
+        data = self.cleaned_data
+        return {
+            "organization": data["organization"],
+            "provider": data["provider"],
+            "phone_number": data["phone_number"],
+            "assistant_id": data["assistant"] and data["assistant"].pk,
+            "friendly_name": data["friendly_name"],
+        }
+
+
+def sentence(error: BurkiError) -> str:
+    """An error for people: what happened, and what to do."""
+    detail = error.detail if error.detail.endswith(".") else f"{error.detail}."
+    return f"{detail} {error.facts.get('hint') or ''}".strip()
 
 
 @admin.register(PhoneNumber)
@@ -70,8 +89,7 @@ class PhoneNumberAdmin(ReadOnlyAdmin):
         if not self.has_purchase_permission(request):
             raise PermissionDenied
         if request.method != "POST":
-            form = PurchaseForm(initial={"key": uuid.uuid4()})
-            return self._page(request, form, confirm=False)
+            return self._page(request, PurchaseForm(initial={"key": uuid.uuid4()}))
         form = PurchaseForm(request.POST)
         if not form.is_valid() or "confirmed" not in request.POST:
             return self._page(request, form, confirm=form.is_valid())
@@ -97,11 +115,12 @@ class PhoneNumberAdmin(ReadOnlyAdmin):
         )
         return redirect("admin:numbers_purchase_change", bought.purchase.pk)
 
-    def _page(self, request, form, *, confirm: bool):
+    def _page(self, request, form, *, preview: Preview | None = None):
         context = self.admin_site.each_context(request) | {
             "title": "Purchase number",
             "form": form,
-            "confirm": confirm,
+            "preview": preview,
+            "problem": preview and preview.problem and sentence(preview.problem),
             "opts": self.model._meta,
             "back": reverse("admin:numbers_phonenumber_changelist"),
         }

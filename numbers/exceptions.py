@@ -84,6 +84,25 @@ class SearchFailed(ProviderError):
     """No provider that was asked gave an answer."""
 
 
+class PreviewFailed(ProviderError):
+    """The purchase that was asked about could not succeed, or cannot be judged now."""
+
+    def __init__(self, provider: str, **facts):
+        super().__init__(f"Failed to preview the purchase at {provider}", **facts)
+        self.facts["charged"] = False
+
+    @classmethod
+    def because_of(cls, provider: str, error: ProviderError) -> "PreviewFailed":
+        return cls(
+            provider,
+            code=error.code,
+            hint=error.hint,
+            retryable=error.retryable,
+            provider_code=error.provider_code,
+            provider_message=error.provider_message,
+        )
+
+
 class LostRace(Exception):
     """A compare-and-swap found the row already moved: read it again and answer from it."""
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from burki.api import error_body
 from numbers.api.fields import (
     AssistantIdField,
     E164Field,
@@ -14,6 +15,7 @@ from numbers.api.fields import (
     TextField,
 )
 from numbers.models import PhoneNumber, Purchase, Release
+from numbers.services.preview import Preview
 from numbers.services.search import ALL, LIMIT_MAX, Found
 from numbers.services.spending import money
 
@@ -207,4 +209,46 @@ def release_answer(release: Release) -> dict[str, Any]:
         "phone_number": number,
         "provider": provider,
         "message": f"Successfully released phone number {number} from {provider}",
+    }
+
+
+def preview_answer(preview: Preview) -> dict[str, Any]:
+    """What a purchase would do. `allowed` is false when `problem` would stop it."""
+    price, limits, route = preview.price, preview.limits, preview.routing
+    once = (price.setup or 0) + price.monthly if price.monthly is not None else None
+    assistant = preview.assistant
+    return {
+        "success": True,
+        "phone_number": preview.phone_number,
+        "provider": preview.provider,
+        "allowed": preview.problem is None,
+        "problem": error_body(preview.problem) if preview.problem else None,
+        "price": {
+            "due_now": money(once),
+            "monthly_cost": money(price.monthly),
+            "setup_cost": money(price.setup),
+            "currency": price.currency or None,
+        },
+        "limit": {
+            "monthly_limit": money(limits.monthly_limit),
+            "committed": money(limits.committed),
+            "left_after": money(limits.left_after),
+            "currency": limits.currency,
+            "number_limit": limits.number_limit,
+            "numbers_after": limits.numbers_after,
+        },
+        "provider_account": {
+            "id": preview.account.pk,
+            "label": str(preview.account),
+            "level": preview.account_level,
+        },
+        "webhooks": {
+            "voice_url": route.voice_url or None,
+            "sms_url": route.sms_url or None,
+            "connection_id": route.connection_id or None,
+            "messaging_profile_id": route.messaging_profile_id or None,
+        },
+        "assistant": assistant
+        and {"id": assistant.pk, "name": assistant.name, "ready": preview.assistant_ready},
+        "warnings": preview.warnings,
     }

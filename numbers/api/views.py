@@ -21,11 +21,13 @@ from numbers.api.serializers import (
     ReleaseRequest,
     SearchRequest,
     found_number,
+    preview_answer,
     purchase_answer,
     release_answer,
 )
 from numbers.exceptions import NumberNotFound, PurchaseError
 from numbers.models import PhoneNumber, Purchase
+from numbers.services.preview import preview_purchase
 from numbers.services.purchase import purchase_number
 from numbers.services.release import release_number
 from numbers.services.requests import KEY_MAX
@@ -45,13 +47,18 @@ class PhoneNumberViewSet(GenericViewSet):
     required_scopes = {
         "search": NUMBERS_PURCHASE,
         "purchase": NUMBERS_PURCHASE,
+        "purchase_preview": NUMBERS_PURCHASE,
         "release": NUMBERS_RELEASE,
         "list": NUMBERS_READ,
         "retrieve": NUMBERS_READ,
         "purchases": NUMBERS_READ,
         "purchase_detail": NUMBERS_READ,
     }
-    throttle_scopes = {"search": "search", "purchase": "purchase"}
+    throttle_scopes = {
+        "search": "search",
+        "purchase_preview": "search",
+        "purchase": "purchase",
+    }
 
     @action(detail=False, methods=["post"])
     def search(self, request) -> Response:
@@ -90,6 +97,13 @@ class PhoneNumberViewSet(GenericViewSet):
             response["Idempotent-Replayed"] = "true"
         self._point_at(response, bought.purchase)
         return response
+
+    @action(detail=False, methods=["post"], url_path="purchase/preview")
+    def purchase_preview(self, request) -> Response:
+        """What the same purchase would do; spends and changes nothing."""
+        wanted = _validated(PurchaseRequest, request.data)
+        preview = preview_purchase(actor=request.user, organization=request.organization, **wanted)
+        return Response(preview_answer(preview))
 
     @action(detail=False, methods=["post"])
     def release(self, request) -> Response:

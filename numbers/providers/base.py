@@ -211,9 +211,12 @@ class NumberProvider(ABC):
         """Set where the number sends calls and messages; empty fields stay as they are."""
 
     @abstractmethod
-    def check_routing(self, routing: Routing, *, webhook_url: str) -> None:
+    def check_routing(
+        self, routing: Routing, *, webhook_url: str, set_missing: bool = True
+    ) -> None:
         """Make sure that the connection and profile named in `routing` exist in this account and
-        report to `webhook_url`; one without any address gets it, one with another is left alone.
+        report to `webhook_url`. One without any address gets it (if `set_missing`), one with
+        another is left alone.
 
         Raises `NotConfigured` saying what to correct.
         """

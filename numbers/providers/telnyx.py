@@ -214,12 +214,15 @@ class TelnyxProvider(NumberProvider):
                 json={"messaging_profile_id": routing.messaging_profile_id},
             )
 
-    def check_routing(self, routing: Routing, *, webhook_url: str) -> None:
+    def check_routing(
+        self, routing: Routing, *, webhook_url: str, set_missing: bool = True
+    ) -> None:
         if routing.connection_id:
             self._check_webhook(
                 f"/call_control_applications/{routing.connection_id}",
                 field="webhook_event_url",
                 webhook_url=webhook_url,
+                set_missing=set_missing,
                 what=f"The Telnyx connection {routing.connection_id}",
                 missing="is not a Call Control application of this account",
             )
@@ -228,6 +231,7 @@ class TelnyxProvider(NumberProvider):
                 f"/messaging_profiles/{routing.messaging_profile_id}",
                 field="webhook_url",
                 webhook_url=webhook_url,
+                set_missing=set_missing,
                 what=f"The Telnyx messaging profile {routing.messaging_profile_id}",
                 missing="is not in this account",
             )
@@ -370,7 +374,14 @@ class TelnyxProvider(NumberProvider):
         return replace(order, number=number)
 
     def _check_webhook(
-        self, path: str, *, field: str, webhook_url: str, what: str, missing: str
+        self,
+        path: str,
+        *,
+        field: str,
+        webhook_url: str,
+        set_missing: bool,
+        what: str,
+        missing: str,
     ) -> None:
         try:
             row = self._get(path, {}, clocks.READ).get("data")
@@ -384,7 +395,8 @@ class TelnyxProvider(NumberProvider):
             raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
         current = row.get(field) or ""
         if not current:
-            self._set_webhook(path, row, field, webhook_url)
+            if set_missing:
+                self._set_webhook(path, row, field, webhook_url)
         elif current != webhook_url:
             raise NotConfigured(
                 hint=f"{what} reports to another address than {webhook_url}: change that at "

@@ -194,7 +194,9 @@ class TwilioProvider(NumberProvider):
                 **{k: v for k, v in fields.items() if v}
             )
 
-    def check_routing(self, routing: Routing, *, webhook_url: str) -> None:
+    def check_routing(
+        self, routing: Routing, *, webhook_url: str, set_missing: bool = True
+    ) -> None:
         """Twilio's addresses lie on the number itself."""
 
     def make_routing(self, *, name: str, webhook_url: str) -> Routing:

@@ -18,26 +18,52 @@ from organizations.models import ProviderAccount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """Everything that the claim needs, gathered before it, outside any transaction."""
+class Terms:
+    """Who would pay for a purchase, and how much."""
 
     account: ProviderAccount
     credentials: Credentials
-    assistant: Assistant | None
     offer: Offer | None
     price: Price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan(Terms):
+    """Everything that the claim needs."""
+
+    assistant: Assistant | None
     routing: Routing
 
 
 def prepare(request: PurchaseRequest, assistant: Assistant | None, deadline: Deadline) -> Plan:
-    """Account, offer, price and routing; asks the provider only for what is missing.
+    """Account, offer, price and routing; asks the provider only for what is missing, and makes
+    the Telnyx connection and profile if none are named.
+
+    Raises `ProviderError`, `NumberAlreadyInAccount`.
+    """
+    deadline = deadline.slice(clocks.PREPARE)
+    terms = find_terms(request, assistant, deadline)
+    connections = routing.prepare_connections(
+        driver_for(terms.credentials, deadline), terms.account, request.organization, assistant
+    )
+    return Plan(
+        account=terms.account,
+        credentials=terms.credentials,
+        offer=terms.offer,
+        price=terms.price,
+        assistant=assistant,
+        routing=connections,
+    )
+
+
+def find_terms(request: PurchaseRequest, assistant: Assistant | None, deadline: Deadline) -> Terms:
+    """The account that decides, and what the provider offers it. Changes nothing there.
 
     Raises `ProviderError`, `NumberAlreadyInAccount`.
     """
     account = resolve_account(request.organization, assistant, request.provider)
     credentials = credentials_of(account)
-    driver = driver_for(credentials, deadline.slice(clocks.PREPARE))
-
+    driver = driver_for(credentials, deadline)
     offer = fresh_offer(account, request.phone_number)
     if offer is None:
         standing = driver.inspect(request.phone_number)
@@ -55,14 +81,11 @@ def prepare(request: PurchaseRequest, assistant: Assistant | None, deadline: Dea
                 code="number_unavailable",
                 hint="It is not for sale: search and choose another.",
             )
-    connections = routing.prepare_connections(driver, account, request.organization, assistant)
-    return Plan(
+    return Terms(
         account=account,
         credentials=credentials,
-        assistant=assistant,
         offer=offer,
         price=_price(request, offer, driver),
-        routing=connections,
     )
 
 

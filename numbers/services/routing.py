@@ -64,6 +64,27 @@ def prepare_connections(
     )
 
 
+def known_connections(
+    driver: NumberProvider,
+    account: ProviderAccount,
+    organization: Organization,
+    assistant: Assistant | None,
+) -> Routing:
+    """As `prepare_connections`, but changes nothing: what would be made is empty."""
+    if not driver.uses_connections:
+        return Routing()
+    named = named_routing(account, assistant)
+    driver.check_routing(named, webhook_url=telnyx_webhook_url(), set_missing=False)
+    ours = ProviderSetup.objects.filter(
+        account=account, organization=organization, webhook_url=telnyx_webhook_url()
+    ).first()
+    return Routing(
+        connection_id=named.connection_id or (ours.connection_id if ours else ""),
+        messaging_profile_id=named.messaging_profile_id
+        or (ours.messaging_profile_id if ours else ""),
+    )
+
+
 def _our_setup(
     driver: NumberProvider, account: ProviderAccount, organization: Organization
 ) -> Routing:

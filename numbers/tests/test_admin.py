@@ -59,11 +59,13 @@ def test_the_first_page_mints_a_key_and_sends_nothing(browser, organization, san
     assert sandbox.requests() == []
 
 
-def test_continuing_shows_what_will_happen_and_sends_nothing(browser, organization, sandbox):
+def test_continuing_shows_what_will_happen_and_orders_nothing(browser, organization, sandbox):
     response = browser.post(PAGE, form(organization))
 
-    assert f"Buy {TWILIO_NUMBER}" in response.content.decode()
-    assert sandbox.requests() == []
+    page = response.content.decode()
+    assert f"Buy {TWILIO_NUMBER}" in page
+    assert "It costs 1.15 USD a month." in page
+    assert orders_sent(sandbox) == []
     assert Purchase.objects.count() == 0
 
 

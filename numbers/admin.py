@@ -91,24 +91,21 @@ class PhoneNumberAdmin(ReadOnlyAdmin):
         if request.method != "POST":
             return self._page(request, PurchaseForm(initial={"key": uuid.uuid4()}))
         form = PurchaseForm(request.POST)
-        if not form.is_valid() or "confirmed" not in request.POST:
-            return self._page(request, form, confirm=form.is_valid())
+        if not form.is_valid():
+            return self._page(request, form)
+        actor = Actor.for_user(request.user, ip=client_ip(request), request_id=request.id)
+        wanted = form.wanted()
         try:
+            if "confirmed" not in request.POST:
+                return self._page(request, form, preview=preview_purchase(actor=actor, **wanted))
             bought = purchase_number(
-                actor=Actor.for_user(request.user, ip=client_ip(request), request_id=request.id),
-                organization=form.cleaned_data["organization"],
-                provider=form.cleaned_data["provider"],
-                phone_number=form.cleaned_data["phone_number"],
-                assistant_id=form.cleaned_data["assistant"] and form.cleaned_data["assistant"].pk,
-                friendly_name=form.cleaned_data["friendly_name"],
-                idempotency_key=f"admin:{form.cleaned_data['key']}",
+                actor=actor, idempotency_key=f"admin:{form.cleaned_data['key']}", **wanted
             )
         except BurkiError as error:
-            hint = error.facts.get("hint") or ""
-            self.message_user(request, f"{error.detail}. {hint}", messages.ERROR)
+            self.message_user(request, sentence(error), messages.ERROR)
             purchase = getattr(error, "purchase", None)
             if purchase is None:
-                return self._page(request, form, confirm=False)
+                return self._page(request, form)
             return redirect("admin:numbers_purchase_change", purchase.pk)
         self.message_user(
             request, f"{bought.purchase} is {bought.purchase.state}.", messages.SUCCESS

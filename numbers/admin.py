@@ -13,7 +13,7 @@ from django.urls import path, reverse
 from assistants.models import Assistant
 from burki.errors import BurkiError
 from numbers.models import Offer, PhoneNumber, Purchase
-from numbers.services.preview import Preview
+from numbers.services.preview import Preview, preview_purchase
 from numbers.services.purchase import purchase_number
 from numbers.services.requests import FRIENDLY_NAME_MAX
 from organizations.actors import Actor

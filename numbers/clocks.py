@@ -19,6 +19,7 @@ CONNECT = 4.0
 LOOKUPS = 6.0  # looking for an order's result, together
 READ = 8.0  # one search or another read
 PREPARE = 8.0  # all that is asked before the claim, together
+NEXT_ATTEMPT = 12.0  # what must be left of a request to try another number
 SEND_WITHIN = 10.0  # of the claim, or not at all
 
 # Settling.

@@ -54,6 +54,18 @@ def national_digits(phone_number: str) -> str:
         return phone_number.lstrip("+")
 
 
+def area_code_of(phone_number: str) -> str:
+    """The number's area code, such as 415; `""` where numbers have none."""
+    try:
+        parsed = phonenumbers.parse(phone_number)
+    except phonenumbers.NumberParseException:
+        return ""
+    digits = national_digits(phone_number)
+    if parsed.country_code == 1:
+        return digits[:3]
+    return digits[: phonenumbers.length_of_geographical_area_code(parsed)]
+
+
 def display(phone_number: str) -> str:
     """The number as people read it, such as +1 415-555-1234."""
     try:

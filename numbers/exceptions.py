@@ -277,6 +277,17 @@ class NumberWasBoughtAgain(ReleaseError):
         )
 
 
+class IdempotencyKeyRequired(PurchaseError):
+    code = "idempotency_key_required"
+
+    def __init__(self):
+        super().__init__(
+            "A purchase with fallback needs an Idempotency-Key.",
+            charged=False,
+            hint="Send the header Idempotency-Key with a new value, and repeat it on retries.",
+        )
+
+
 class SpendingLimitExceeded(PurchaseError):
     code = "spending_limit_exceeded"
 

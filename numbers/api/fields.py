@@ -99,6 +99,13 @@ class StrictInteger(StrictField):
         return type(value) is int and self.least <= value <= self.most
 
 
+class StrictBoolean(StrictField):
+    message = "must be true or false"
+
+    def is_right(self, value: Any) -> bool:
+        return isinstance(value, bool)
+
+
 class MoneyField(serializers.DecimalField):
     """An amount as a decimal string, such as "1.15"; a JSON number is taken too."""
 

@@ -11,11 +11,13 @@ from numbers.api.fields import (
     FriendlyNameField,
     MoneyField,
     ProviderField,
+    StrictBoolean,
     StrictInteger,
     TextField,
 )
 from numbers.models import PhoneNumber, Purchase, Release
 from numbers.services.preview import Preview
+from numbers.services.requests import ATTEMPTS_MAX, Fallback
 from numbers.services.search import ALL, LIMIT_MAX, Found
 from numbers.services.spending import money
 
@@ -23,6 +25,22 @@ from numbers.services.spending import money
 def instant(moment) -> str | None:
     """A time as the API tells it: UTC, whole seconds, ending in Z."""
     return moment and moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class FallbackRequest(serializers.Serializer):
+    """Which other numbers may be bought instead."""
+
+    same_area_code = StrictBoolean(required=False, default=False)
+    same_region = StrictBoolean(required=False, default=False)
+    other_provider = StrictBoolean(required=False, default=False)
+    max_monthly_cost = MoneyField(required=False, allow_null=True, default=None)
+    attempts = StrictInteger(
+        least=1,
+        most=ATTEMPTS_MAX,
+        message=f"fallback.attempts must be an integer between 1 and {ATTEMPTS_MAX}",
+        required=False,
+        default=3,
+    )
 
 
 class PurchaseRequest(serializers.Serializer):
@@ -34,9 +52,11 @@ class PurchaseRequest(serializers.Serializer):
     friendly_name = FriendlyNameField(required=False, allow_null=True, default=None)
     max_monthly_cost = MoneyField(required=False, allow_null=True, default=None)
     max_setup_cost = MoneyField(required=False, allow_null=True, default=None)
+    fallback = FallbackRequest(required=False, allow_null=True, default=None)
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
-        return data | {"friendly_name": data["friendly_name"] or ""}
+        fallback = data["fallback"] and Fallback(**data["fallback"])
+        return data | {"friendly_name": data["friendly_name"] or "", "fallback": fallback}
 
 
 def _text(most: int, sentence: str, **kwargs: Any) -> TextField:
@@ -192,12 +212,32 @@ def purchase_answer(purchase: Purchase) -> dict[str, Any]:
         message = f"Successfully purchased phone number {number} from {provider}"
     else:
         message = f"Order for phone number {number} accepted by {provider}, activation pending"
-    return {
+    answer = {
         "success": True,
         "phone_number": number,
         "provider": provider,
         "purchase_details": {name: purchase.details[name] for name in _DETAILS[provider]},
         "message": message,
+    }
+    return answer | attempts(purchase)
+
+
+def attempts(purchase: Purchase) -> dict[str, Any]:
+    """What a purchase with fallback adds to its answer: the number asked for, and each tried."""
+    if purchase.fallback is None:
+        return {}
+    return {
+        "requested_phone_number": purchase.fallback.requested_phone_number,
+        "attempts": [
+            {
+                "phone_number": tried.phone_number,
+                "provider": tried.provider,
+                "state": tried.state,
+                "code": tried.refusal_code or None,
+                "purchase_id": str(tried.pk),
+            }
+            for tried in purchase.fallback.attempts.order_by("attempt")
+        ],
     }
 
 

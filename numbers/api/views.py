@@ -20,6 +20,7 @@ from numbers.api.serializers import (
     PurchaseSerializer,
     ReleaseRequest,
     SearchRequest,
+    attempts,
     found_number,
     preview_answer,
     purchase_answer,
@@ -102,6 +103,7 @@ class PhoneNumberViewSet(GenericViewSet):
     def purchase_preview(self, request) -> Response:
         """What the same purchase would do; spends and changes nothing."""
         wanted = _validated(PurchaseRequest, request.data)
+        wanted.pop("fallback")  # what would be bought instead is not known before
         preview = preview_purchase(actor=request.user, organization=request.organization, **wanted)
         return Response(preview_answer(preview))
 
@@ -182,6 +184,7 @@ class PhoneNumberViewSet(GenericViewSet):
             exc.facts |= {
                 "purchase_id": str(purchase.pk),
                 "status_url": self._url_of(purchase),
+                **attempts(purchase),
             }
         response = super().handle_exception(exc)
         if purchase is not None:

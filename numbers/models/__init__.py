@@ -1,6 +1,7 @@
+from numbers.models.fallbacks import FallbackPurchase
 from numbers.models.offers import Offer, ProviderSetup
 from numbers.models.phone_numbers import PhoneNumber
 from numbers.models.purchases import Purchase
 from numbers.models.releases import Release
 
-__all__ = ["Offer", "PhoneNumber", "ProviderSetup", "Purchase", "Release"]
+__all__ = ["FallbackPurchase", "Offer", "PhoneNumber", "ProviderSetup", "Purchase", "Release"]

@@ -1,6 +1,7 @@
 from django.db import models
 from django.db.models import Q
 
+from numbers.models.fallbacks import FallbackPurchase
 from numbers.models.fields import uuid7, validate_e164
 from numbers.models.phone_numbers import PhoneNumber
 from numbers.models.settling import Settled
@@ -52,6 +53,12 @@ class Purchase(Settled):
         PhoneNumber, on_delete=models.PROTECT, null=True, related_name="purchases"
     )
 
+    # One of several attempts under one key, if others were allowed.
+    fallback = models.ForeignKey(
+        FallbackPurchase, on_delete=models.PROTECT, null=True, related_name="attempts"
+    )
+    attempt = models.PositiveSmallIntegerField(default=1)
+
     # What was asked. Repeats are compared with `request`, never with the number's present state.
     provider = models.CharField(max_length=10, choices=Provider)
     phone_number = models.CharField(max_length=16, validators=[validate_e164])
@@ -75,6 +82,7 @@ class Purchase(Settled):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["fallback", "attempt"], name="purchase_attempt_once"),
             models.UniqueConstraint(
                 fields=["organization", "idempotency_key"],
                 name="purchase_idempotency_key",

@@ -7,7 +7,6 @@ call and the record leaves a row that `numbers.reconcile` settles by looking, ne
 
 import contextlib
 import logging
-from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
 
@@ -27,8 +26,6 @@ from numbers.exceptions import (
     ProviderError,
     ProviderRefused,
     ProviderUnreachable,
-    PurchaseInProgress,
-    PurchaseRefused,
     PurchaseUncertain,
 )
 from numbers.models import PhoneNumber, Purchase
@@ -41,8 +38,16 @@ from numbers.providers.base import (
 from numbers.providers.registry import DRIVERS, driver_for
 from numbers.reconcile import look_at_purchase
 from numbers.services import recording, routing, settling, spending
+from numbers.services.answers import Purchased, answer
+from numbers.services.fallback import buy_one_of_several
 from numbers.services.preparing import Plan, prepare
-from numbers.services.requests import PurchaseRequest, clean_request, holder, repeat_of_key
+from numbers.services.requests import (
+    Fallback,
+    PurchaseRequest,
+    clean_request,
+    holder,
+    repeat_of_key,
+)
 from organizations import audit
 from organizations.actors import Actor
 from organizations.models import Organization
@@ -51,14 +56,6 @@ from organizations.permissions import NUMBERS_PURCHASE
 logger = logging.getLogger(__name__)
 
 State = Purchase.State
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Purchased:
-    """A purchase that is completed or pending. `replayed`: this request was answered before."""
-
-    purchase: Purchase
-    replayed: bool = False
 
 
 def purchase_number(
@@ -72,6 +69,7 @@ def purchase_number(
     idempotency_key: str | None,
     max_monthly_cost: Decimal | None = None,
     max_setup_cost: Decimal | None = None,
+    fallback: Fallback | None = None,
 ) -> Purchased:
     """SPENDS MONEY. Buy `phone_number` (E.164) from `provider` for `organization`, with its calls
     and messages routed to us, and assign it to the assistant with `assistant_id`, if given.
@@ -82,10 +80,14 @@ def purchase_number(
     that their keys never meet; a door without keys passes None. `max_monthly_cost` and
     `max_setup_cost` are in the price's currency: a higher price buys nothing.
 
-    Takes at most 25 seconds, and asks the provider to sell at most once. Returns a purchase that
-    is completed or pending. Raises before anything is sent: `InvalidRequest`, `PermissionDenied`,
-    `NotFound` (assistant), `IdempotencyKeyReused`, `NumberAlreadyOwned`, `PurchaseInProgress`,
-    `NumberAlreadyInAccount`, `PriceChanged`, `PriceUnknown`, `SpendingLimitExceeded`; and with a
+    With `fallback`, and a key, other numbers may be bought instead, within its limits, when the
+    provider itself says that a number is not available (see `numbers.services.fallback`).
+
+    Takes at most 25 seconds, and for each number asks the provider to sell at most once. Returns
+    a purchase that is completed or pending. Raises before anything is sent: `InvalidRequest`,
+    `PermissionDenied`, `NotFound` (assistant), `IdempotencyKeyReused`, `IdempotencyKeyRequired`,
+    `NumberAlreadyOwned`, `PurchaseInProgress`, `NumberAlreadyInAccount`, `PriceChanged`,
+    `PriceUnknown`, `SpendingLimitExceeded`, `Unavailable` (ours, try again); and with a
     recorded purchase: `PurchaseRefused` (nothing was bought), `PurchaseUncertain` (being settled).
     """
     deadline = Deadline.after(clocks.REQUEST)
@@ -98,11 +100,25 @@ def purchase_number(
         idempotency_key=idempotency_key,
         max_monthly_cost=max_monthly_cost,
         max_setup_cost=max_setup_cost,
+        fallback=fallback,
     )
     actor.require(NUMBERS_PURCHASE, organization)
+
+    def attempt(request: PurchaseRequest) -> Purchased:
+        return _attempt(request, actor, deadline)
+
+    if fallback is None:
+        return attempt(request)
+    return buy_one_of_several(request, attempt=attempt, actor=actor, deadline=deadline)
+
+
+def _attempt(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> Purchased:
+    """SPENDS MONEY. Buy exactly this number, or say why not."""
     if (repeat := repeat_of_key(request)) is not None:
         return answer(repeat, replayed=True)
-    assistant = get_assistant(organization, assistant_id) if assistant_id is not None else None
+    assistant = None
+    if request.assistant_id is not None:
+        assistant = get_assistant(request.organization, request.assistant_id)
     if (held := holder(request)) is not None:
         return _answer_held(request, held, actor)
 
@@ -111,7 +127,9 @@ def purchase_number(
     except ProviderError as error:
         return answer(_refuse_unclaimed(request, error, actor))
     spending.check_price(
-        plan.price, max_monthly_cost=max_monthly_cost, max_setup_cost=max_setup_cost
+        plan.price,
+        max_monthly_cost=request.max_monthly_cost,
+        max_setup_cost=request.max_setup_cost,
     )
 
     claiming_since = clocks.now()
@@ -136,19 +154,6 @@ def purchase_number(
         logger.exception("purchase %s could not be recorded", purchase.pk)
         raise PurchaseUncertain(purchase=purchase) from None
     return answer(purchase)
-
-
-def answer(purchase: Purchase, *, replayed: bool = False) -> Purchased:
-    """The truth of a purchase, as every door tells it: returned when it is bought or on its way,
-    raised otherwise."""
-    match purchase.state:
-        case State.COMPLETED | State.PENDING:
-            return Purchased(purchase=purchase, replayed=replayed)
-        case State.REFUSED:
-            raise PurchaseRefused(purchase=purchase, replayed=replayed)
-        case State.UNCERTAIN:
-            raise PurchaseUncertain(purchase=purchase, replayed=replayed)
-    raise PurchaseInProgress(purchase=purchase)
 
 
 def _answer_held(request: PurchaseRequest, held: PhoneNumber, actor: Actor) -> Purchased:
@@ -221,6 +226,7 @@ def _claim(request: PurchaseRequest, plan: Plan, actor: Actor) -> Purchase:
         phone_number=request.phone_number,
         request=request.as_json(),
         idempotency_key=request.idempotency_key,
+        **request.place_in_chain(),
         connection_id=route.connection_id,
         messaging_profile_id=route.messaging_profile_id,
         monthly_cost=price.monthly,
@@ -256,6 +262,7 @@ def _refuse_unclaimed(request: PurchaseRequest, error: ProviderError, actor: Act
                 phone_number=request.phone_number,
                 request=request.as_json(),
                 idempotency_key=request.idempotency_key,
+                **request.place_in_chain(),
                 state=State.REFUSED,
                 recorded_at=Now(),
                 evidence=Purchase.Evidence.NOT_SENT,

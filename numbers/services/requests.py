@@ -1,19 +1,36 @@
 """What a purchase is asked to be, and what repeats of it are compared with."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
 from burki.errors import InvalidRequest
 from burki.text import is_clean
 from numbers.e164 import is_e164
-from numbers.exceptions import IdempotencyKeyReused
-from numbers.models import PhoneNumber, Purchase
+from numbers.exceptions import IdempotencyKeyRequired, IdempotencyKeyReused
+from numbers.models import FallbackPurchase, PhoneNumber, Purchase
 from numbers.services import spending
 from organizations.models import Organization, Provider
 
 FRIENDLY_NAME_MAX = 64  # Twilio's limit, for both: a name must not depend on the provider
 KEY_MAX = 255
+ATTEMPTS_MAX = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """Consent to buy another number when the one asked for is not available: which others, how
+    dear (a month, in the price's currency), and after how many attempts to give up."""
+
+    same_area_code: bool = False
+    same_region: bool = False
+    other_provider: bool = False
+    max_monthly_cost: Decimal | None = None
+    attempts: int = 3
+
+    def as_json(self) -> dict[str, Any]:
+        cost = spending.money(self.max_monthly_cost)
+        return asdict(self) | {"max_monthly_cost": cost}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +45,13 @@ class PurchaseRequest:
     idempotency_key: str | None
     max_monthly_cost: Decimal | None
     max_setup_cost: Decimal | None
+    fallback: Fallback | None = None
+    # Set from the second attempt on.
+    chain: FallbackPurchase | None = None
+    attempt: int = 1
 
     def as_json(self) -> dict[str, Any]:
-        return {
+        asked = {
             "phone_number": self.phone_number,
             "provider": self.provider,
             "assistant_id": self.assistant_id,
@@ -38,6 +59,21 @@ class PurchaseRequest:
             "max_monthly_cost": spending.money(self.max_monthly_cost),
             "max_setup_cost": spending.money(self.max_setup_cost),
         }
+        if self.fallback is not None:
+            asked["fallback"] = self.fallback.as_json()
+        return asked
+
+    def place_in_chain(self) -> dict[str, Any]:
+        """Fields of the purchase's row; the first attempt writes the row that holds them all."""
+        chain = self.chain
+        if chain is None and self.fallback is not None:
+            chain = FallbackPurchase.objects.create(
+                organization=self.organization,
+                idempotency_key=self.idempotency_key,
+                requested_phone_number=self.phone_number,
+                request=self.as_json(),
+            )
+        return {"fallback": chain, "attempt": self.attempt}
 
 
 def clean_request(**fields: Any) -> PurchaseRequest:
@@ -53,7 +89,13 @@ def clean_request(**fields: Any) -> PurchaseRequest:
         raise InvalidRequest(f"Friendly name must be at most {FRIENDLY_NAME_MAX} characters long")
     if not is_clean(name):
         raise InvalidRequest("Friendly name must not contain control characters")
-    return PurchaseRequest(**fields)
+    request = PurchaseRequest(**fields)
+    if request.fallback is not None:
+        if request.idempotency_key is None:
+            raise IdempotencyKeyRequired()
+        if not 1 <= request.fallback.attempts <= ATTEMPTS_MAX:
+            raise InvalidRequest(f"fallback.attempts must be between 1 and {ATTEMPTS_MAX}")
+    return request
 
 
 def repeat_of_key(request: PurchaseRequest) -> Purchase | None:

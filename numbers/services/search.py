@@ -8,6 +8,7 @@ from decimal import Decimal
 import phonenumbers
 from django.db import connection
 
+from assistants.services import get_assistant
 from burki.errors import BurkiError, InvalidRequest
 from burki.text import is_clean
 from numbers import clocks
@@ -91,16 +92,23 @@ def clean_criteria(
 
 
 def search_numbers(
-    *, actor: Actor, organization: Organization, provider: str, criteria: SearchCriteria
+    *,
+    actor: Actor,
+    organization: Organization,
+    provider: str,
+    criteria: SearchCriteria,
+    assistant_id: int | None = None,
 ) -> SearchResult:
     """Numbers for sale that fit all of `criteria`, cheapest first year first; spends nothing.
 
-    `provider` is `twilio`, `telnyx` or `all`. With `all` both are asked at the same time, one
+    `provider` is `twilio`, `telnyx` or `all`. With `assistant_id` the account is asked that a
+    purchase for this assistant would use. With `all` both are asked at the same time, one
     that fails does not hide the other, and each is sure of half of the list if it has as much.
     Every number found is remembered as an offer to the account that asked. Raises the provider's
     error if no provider answered: a failure is never an empty success.
     """
     actor.require(NUMBERS_PURCHASE, organization)
+    assistant = get_assistant(organization, assistant_id) if assistant_id is not None else None
     asked = list(Provider.values) if provider == ALL else [provider]
     deadline = Deadline.after(clocks.REQUEST).without(clocks.RECORDING)
     accounts: dict[str, ProviderAccount] = {}
@@ -108,7 +116,7 @@ def search_numbers(
     failures: dict[str, BurkiError] = {}
     for name in asked:
         try:
-            accounts[name] = resolve_account(organization, None, name)
+            accounts[name] = resolve_account(organization, assistant, name)
             drivers[name] = driver_for(credentials_of(accounts[name]), deadline)
         except ProviderError as error:
             failures[name] = error

@@ -40,6 +40,7 @@ STATUS: dict[str, int] = {
     "purchase_in_progress": 409,
     "release_in_progress": 409,
     "number_was_bought_again": 409,
+    "not_decidable": 409,
     "payload_too_large": 413,
     "unsupported_media_type": 415,
     "idempotency_key_reused": 422,

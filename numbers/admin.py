@@ -6,13 +6,14 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
 from assistants.models import Assistant
 from burki.errors import BurkiError
 from numbers.models import Offer, PhoneNumber, Purchase
+from numbers.services.deciding import decide, look_by_hand
 from numbers.services.preview import Preview, preview_purchase
 from numbers.services.purchase import purchase_number
 from numbers.services.requests import FRIENDLY_NAME_MAX
@@ -131,6 +132,50 @@ class PurchaseAdmin(ReadOnlyAdmin):
     list_filter = ["state", "provider", "organization"]
     search_fields = ["phone_number", "id", "order_id", "provider_number_id"]
     list_select_related = ["organization"]
+    change_form_template = "admin/numbers/purchase/change_form.html"
+
+    def get_urls(self):
+        view = self.admin_site.admin_view(self.settle_view)
+        return [
+            path("<uuid:pk>/settle/", view, name="numbers_purchase_settle"),
+            *super().get_urls(),
+        ]
+
+    def change_view(self, request, object_id, form_url="", extra_context=None):
+        purchase = self.get_object(request, object_id)
+        extra = {"in_doubt": purchase is not None and purchase.state in Purchase.LIVE}
+        return super().change_view(request, object_id, form_url, extra | (extra_context or {}))
+
+    def settle_view(self, request, pk):
+        """Show what the provider says of a purchase in doubt; take a decision with its reason."""
+        purchase = get_object_or_404(Purchase.objects.select_related("organization"), pk=pk)
+        if not request.user.has_perm(PURCHASE_PERMISSION):
+            raise PermissionDenied
+        actor = Actor.for_user(request.user, ip=client_ip(request), request_id=request.id)
+        back = redirect("admin:numbers_purchase_change", purchase.pk)
+        try:
+            if request.method == "POST":
+                done = decide(
+                    actor=actor,
+                    purchase=purchase,
+                    decision=request.POST.get("decision", ""),
+                    reason=request.POST.get("reason", ""),
+                )
+                self.message_user(request, f"{done} is {done.state} now.", messages.SUCCESS)
+                return back
+            seen = look_by_hand(actor=actor, purchase=purchase)
+        except BurkiError as error:
+            self.message_user(request, sentence(error), messages.ERROR)
+            return back
+        if not seen.choices:
+            self.message_user(request, seen.sentence)
+            return back
+        context = self.admin_site.each_context(request) | {
+            "title": f"Settle {purchase}",
+            "seen": seen,
+            "opts": self.model._meta,
+        }
+        return TemplateResponse(request, "admin/numbers/purchase/settle.html", context)
 
 
 @admin.register(Offer)

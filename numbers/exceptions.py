@@ -201,6 +201,12 @@ class IdempotencyKeyReused(PurchaseError):
         )
 
 
+class NotDecidable(PurchaseError):
+    """There is nothing for a person to decide about this purchase now."""
+
+    code = "not_decidable"
+
+
 class ReleaseError(BurkiError):
     """Why a release did not end with the number given back."""
 

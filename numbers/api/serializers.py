@@ -16,6 +16,7 @@ from numbers.api.fields import (
     TextField,
 )
 from numbers.models import PhoneNumber, Purchase, Release
+from numbers.services.deciding import BOUGHT, NOT_BOUGHT, REASON_MAX
 from numbers.services.preview import Preview
 from numbers.services.requests import ATTEMPTS_MAX, Fallback
 from numbers.services.search import ALL, LIMIT_MAX, Found
@@ -107,6 +108,13 @@ def found_number(found: Found) -> dict[str, Any]:
         "currency": number.price.currency or None,
         "provider": found.provider,
     }
+
+
+class SettleRequest(serializers.Serializer):
+    """Without a decision: look. With one: decide, and say why."""
+
+    decision = serializers.ChoiceField(choices=[BOUGHT, NOT_BOUGHT], required=False)
+    reason = _text(REASON_MAX, f"reason must be text of at most {REASON_MAX} characters")
 
 
 class ReleaseRequest(serializers.Serializer):

@@ -20,6 +20,7 @@ from numbers.api.serializers import (
     PurchaseSerializer,
     ReleaseRequest,
     SearchRequest,
+    SettleRequest,
     attempts,
     found_number,
     preview_answer,
@@ -28,12 +29,18 @@ from numbers.api.serializers import (
 )
 from numbers.exceptions import NumberNotFound, PurchaseError
 from numbers.models import PhoneNumber, Purchase
+from numbers.services.deciding import decide, look_by_hand
 from numbers.services.preview import preview_purchase
 from numbers.services.purchase import purchase_number
 from numbers.services.release import release_number
 from numbers.services.requests import KEY_MAX
 from numbers.services.search import ALL, SearchResult, clean_criteria, search_numbers
-from organizations.permissions import NUMBERS_PURCHASE, NUMBERS_READ, NUMBERS_RELEASE
+from organizations.permissions import (
+    NUMBERS_PURCHASE,
+    NUMBERS_READ,
+    NUMBERS_RELEASE,
+    ORGANIZATION_ADMIN,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +61,7 @@ class PhoneNumberViewSet(GenericViewSet):
         "retrieve": NUMBERS_READ,
         "purchases": NUMBERS_READ,
         "purchase_detail": NUMBERS_READ,
+        "settle": ORGANIZATION_ADMIN,
     }
     throttle_scopes = {
         "search": "search",
@@ -154,12 +162,32 @@ class PhoneNumberViewSet(GenericViewSet):
     @action(detail=False, methods=["get"], url_path="purchases/(?P<purchase_id>[^/]+)")
     def purchase_detail(self, request, purchase_id: str) -> Response:
         """One attempt, and its state now: the status URL of an uncertain answer."""
+        return Response(PurchaseSerializer(self._purchase(purchase_id)).data)
+
+    @action(detail=False, methods=["post"], url_path="purchases/(?P<purchase_id>[^/]+)/settle")
+    def settle(self, request, purchase_id: str) -> Response:
+        """Look at the provider for a purchase in doubt now; or decide it, with a reason."""
+        purchase = self._purchase(purchase_id)
+        wanted = _validated(SettleRequest, request.data)
+        if "decision" in wanted:
+            done = decide(
+                actor=request.user,
+                purchase=purchase,
+                decision=wanted["decision"],
+                reason=wanted.get("reason") or "",
+            )
+            return Response(PurchaseSerializer(done).data)
+        seen = look_by_hand(actor=request.user, purchase=purchase)
+        told = {"saw": seen.sentence, "choices": seen.choices}
+        return Response(PurchaseSerializer(seen.purchase).data | told)
+
+    def _purchase(self, purchase_id: str) -> Purchase:
         purchase = Purchase.objects.filter(
-            organization=request.organization, pk=_uuid(purchase_id)
+            organization=self.request.organization, pk=_uuid(purchase_id)
         ).first()
         if purchase is None:
             raise NotFound(f"Purchase {purchase_id} not found")
-        return Response(PurchaseSerializer(purchase).data)
+        return purchase
 
     def _page(self, filters, rows, serializer) -> Response:
         filtered = filters(self.request.query_params, rows)

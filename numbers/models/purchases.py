@@ -31,6 +31,7 @@ class Purchase(Settled):
         PROVIDER_SAID_NO = "provider_said_no", "the provider said no"
         NOT_FOUND = "not_found", "not found at the provider (an inference)"
         NOT_SENT = "not_sent", "the order was not sent"
+        DECIDED = "decided", "a person decided, after looking"
 
     TRANSITIONS: dict[str, frozenset[str]] = {
         State.ORDERING: frozenset({State.COMPLETED, State.PENDING, State.REFUSED, State.UNCERTAIN}),

@@ -79,6 +79,8 @@ def record_order(
             "hint": "",
             "retryable": False,
             "next_look_at": None,
+            "needs_attention_at": None,
+            "attention_reason": "",
         }
         if state == State.PENDING:
             wait = clocks.after(clocks.PENDING_LOOKS[0])
@@ -92,10 +94,6 @@ def record_order(
             flag(purchase, conflict, actor, organization)
         if state == State.PENDING and order.blocked:
             flag(purchase, "Telnyx needs documents for this number.", actor, organization)
-        elif state == State.COMPLETED and purchase.needs_attention_at and not conflict:
-            Purchase.objects.filter(pk=purchase.pk).update(
-                needs_attention_at=None, attention_reason=""
-            )
         _audit(purchase, before, actor, organization)
     emit("purchase.recorded", purchase=purchase.pk, state=purchase.state)
     return purchase

@@ -82,7 +82,7 @@ def decide(*, actor: Actor, purchase: Purchase, decision: str, reason: str) -> P
     saw = look.summary() | {"decided": decision, "by": actor.label, "why": reason}
     try:
         if decision == BOUGHT:
-            done = recording.record_order(purchase, _order(look), actor=actor, saw=saw)
+            done = recording.record_order(purchase, _as_order(look), actor=actor, saw=saw)
         else:
             done = recording.record_refusal(
                 purchase,
@@ -133,7 +133,7 @@ def _choices(purchase: Purchase, look: Look) -> tuple[str, ...]:
     return (NOT_BOUGHT,) if look.sighting == Sighting.ABSENT else ()
 
 
-def _order(look: Look) -> Order:
+def _as_order(look: Look) -> Order:
     number = look.number
     return Order(
         state=OrderState.COMPLETED,

@@ -70,7 +70,8 @@ def record_order(
                 )
             return purchase
         values = {
-            "order_id": order.order_id if purchase.provider == "telnyx" else "",
+            "order_id": (order.order_id if purchase.provider == "telnyx" else "")
+            or purchase.order_id,
             "provider_number_id": order.number.number_id if order.number else "",
             "provider_status": order.status[:64],
             "details": _details(purchase, order),
@@ -86,10 +87,10 @@ def record_order(
             wait = clocks.after(clocks.PENDING_LOOKS[0])
             values["next_look_at"] = Now() + wait
             jobs.settle_later(purchase, after=wait)
+        conflict = _put_number(purchase, order, state) or _seen_before(purchase, order)
         purchase.move_to(state, **values)
         if saw:
-            note_look(purchase, saw, None)
-        conflict = _put_number(purchase, order, state) or _seen_before(purchase, order)
+            note_look(purchase, saw, purchase.next_look_at)
         if conflict:
             flag(purchase, conflict, actor, organization)
         if state == State.PENDING and order.blocked:
@@ -118,6 +119,8 @@ def record_refusal(
         organization = lock_organization(purchase.organization_id)
         before, number_id = purchase.state, purchase.number_id
         late = clocks.after(clocks.LATE_LOOK_EVERY)
+        if number_id:
+            _drop_number(number_id)
         purchase.move_to(
             State.REFUSED,
             number=None,
@@ -134,8 +137,6 @@ def record_refusal(
         )
         if saw:
             note_look(purchase, saw, purchase.next_look_at)
-        if number_id:
-            _drop_number(number_id)
         if inferred:
             jobs.settle_later(purchase, after=late)
         _audit(purchase, before, actor, organization)
@@ -287,7 +288,9 @@ def _insert_late(purchase: Purchase, values: dict[str, Any]) -> str:
 
 
 def _drop_number(number_id: int) -> None:
-    number = PhoneNumber.objects.select_for_update(no_key=True).get(pk=number_id)
+    number = PhoneNumber.objects.select_for_update(no_key=True).filter(pk=number_id).first()
+    if number is None:  # somebody was faster: the compare-and-swap that follows will tell
+        return
     if number.status == Status.PENDING:  # only an order that was pending can be taken back
         PhoneNumber.objects.filter(pk=number_id).update(status=Status.CLAIMED)
     number.drop_claim()

@@ -12,7 +12,7 @@ from django.urls import path, reverse
 
 from assistants.models import Assistant
 from burki.errors import BurkiError
-from numbers.models import Offer, PhoneNumber, Purchase
+from numbers.models import Offer, PhoneNumber, Purchase, Release
 from numbers.services.deciding import decide, look_by_hand
 from numbers.services.preview import Preview, preview_purchase
 from numbers.services.purchase import purchase_number
@@ -25,11 +25,16 @@ from organizations.models import Organization, Provider
 PURCHASE_PERMISSION = "numbers.purchase_phonenumber"
 
 
+class AssistantChoice(forms.ModelChoiceField):
+    def label_from_instance(self, assistant: Assistant) -> str:
+        return f"{assistant} ({assistant.organization})"
+
+
 class PurchaseForm(forms.Form):
     organization = forms.ModelChoiceField(Organization.objects.filter(is_active=True))
     provider = forms.ChoiceField(choices=Provider.choices)
     phone_number = forms.CharField(help_text="In E.164 format, such as +14155551234")
-    assistant = forms.ModelChoiceField(
+    assistant = AssistantChoice(
         Assistant.objects.filter(is_active=True).select_related("organization"), required=False
     )
     friendly_name = forms.CharField(max_length=FRIENDLY_NAME_MAX, required=False)
@@ -133,6 +138,19 @@ class PurchaseAdmin(ReadOnlyAdmin):
     search_fields = ["phone_number", "id", "order_id", "provider_number_id"]
     list_select_related = ["organization"]
     change_form_template = "admin/numbers/purchase/change_form.html"
+    fieldsets = [
+        (None, {"fields": ["state", "needs_attention_at", "attention_reason", "organization",
+                           "phone_number", "provider", "account", "number", "actor_label",
+                           "claimed_at", "recorded_at"]}),
+        ("Asked", {"fields": ["request", "fallback", "attempt"]}),
+        ("Answered", {"fields": ["details", "order_id", "provider_number_id", "provider_status",
+                                 "connection_id", "messaging_profile_id", "monthly_cost",
+                                 "setup_cost", "currency"]}),
+        ("Refused", {"fields": ["refusal_code", "evidence", "provider_code", "provider_message",
+                                "hint", "retryable"]}),
+        ("Looks at the provider", {"fields": ["looks", "empty_looks", "first_empty_look_at",
+                                              "next_look_at"]}),
+    ]  # fmt: skip
 
     def get_urls(self):
         view = self.admin_site.admin_view(self.settle_view)
@@ -176,6 +194,15 @@ class PurchaseAdmin(ReadOnlyAdmin):
             "opts": self.model._meta,
         }
         return TemplateResponse(request, "admin/numbers/purchase/settle.html", context)
+
+
+@admin.register(Release)
+class ReleaseAdmin(ReadOnlyAdmin):
+    list_display = ["number", "state", "refusal_code", "organization", "actor_label",
+                    "claimed_at", "needs_attention_at"]  # fmt: skip
+    list_filter = ["state", "organization"]
+    search_fields = ["number__phone_number", "id"]
+    list_select_related = ["organization", "number"]
 
 
 @admin.register(Offer)

@@ -176,8 +176,9 @@ class NumberProvider(ABC):
         offer tells."""
 
     @abstractmethod
-    def price(self, country: str, number_type: str) -> Price:
-        """What such a number costs, where a price list tells; else an unknown price."""
+    def price(self, country: str, number_type: str, *, ask: bool = True) -> Price:
+        """What such a number costs, where a price list tells; else an unknown price. Without
+        `ask` only a price list that is at hand is read."""
 
     @abstractmethod
     def buy(self, request: BuyRequest, *, may_send: Callable[[], bool]) -> Order:

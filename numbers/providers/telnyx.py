@@ -106,7 +106,7 @@ class TelnyxProvider(NumberProvider):
                 return to_available(item, country_of(phone_number), number_type_of(phone_number))
         return None
 
-    def price(self, country: str, number_type: str) -> Price:
+    def price(self, country: str, number_type: str, *, ask: bool = True) -> Price:
         return Price()  # Telnyx has no price list: each offer carries its price
 
     def buy(self, request: BuyRequest, *, may_send: Callable[[], bool]) -> Order:

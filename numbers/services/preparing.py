@@ -90,7 +90,8 @@ def find_terms(request: PurchaseRequest, assistant: Assistant | None, deadline: 
 
 
 def _price(request: PurchaseRequest, offer: Offer | None, driver: NumberProvider) -> Price:
-    """The offer's price. Without one the price list is asked only if a limit depends on it."""
+    """The offer's price. Without one, the price list's; that is asked for only if a limit depends
+    on it, so that buying without a search stays one look-up and one order."""
     if offer is not None and offer.monthly_cost is not None:
         return Price(monthly=offer.monthly_cost, setup=offer.setup_cost, currency=offer.currency)
     limits = (
@@ -98,6 +99,8 @@ def _price(request: PurchaseRequest, offer: Offer | None, driver: NumberProvider
         request.max_monthly_cost,
         request.max_setup_cost,
     )
-    if all(limit is None for limit in limits):
-        return Price()
-    return driver.price(country_of(request.phone_number), number_type_of(request.phone_number))
+    return driver.price(
+        country_of(request.phone_number),
+        number_type_of(request.phone_number),
+        ask=any(limit is not None for limit in limits),
+    )

@@ -43,8 +43,10 @@ class Command(BaseCommand):
             "TWILIO_PRICING_BASE_URL": sandbox,
             "TELNYX_API_BASE_URL": f"{sandbox}/v2",
         }
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self.hang_up if number == signal.SIGHUP else self.interrupt)
+        # Set, not inherited: a shell's background job would ignore Ctrl-C.
+        signal.signal(signal.SIGINT, self.interrupt)
+        signal.signal(signal.SIGTERM, self.interrupt)
+        signal.signal(signal.SIGHUP, self.hang_up)
         try:
             self.start_all(port, sandbox_port)
         except KeyboardInterrupt:

@@ -7,10 +7,12 @@ from typing import Any
 
 import psycopg_pool
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions as drf
 from rest_framework.parsers import JSONParser
 from rest_framework.response import Response
@@ -88,6 +90,8 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
     if isinstance(exc, _DATABASE_AWAY):
         logger.error("the database is away: %s", exc)
         exc = Unavailable()
+    if isinstance(exc, RequestDataTooBig):  # Django's own, larger limit comes first
+        exc = PayloadTooLarge()
     if isinstance(exc, drf.ValidationError | DjangoValidationError):
         exc = invalid_request(exc)
     if isinstance(exc, BurkiError):
@@ -174,6 +178,12 @@ class ScopedThrottle(SimpleRateThrottle):
 
 def _wants_html(request: HttpRequest) -> bool:
     return request.path.startswith("/admin/")
+
+
+@csrf_exempt
+def no_such_address(request: HttpRequest) -> HttpResponse:
+    """The end of the API's url table: JSON also with DEBUG on, where Django shows a page."""
+    return not_found(request, Http404())
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

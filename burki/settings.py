@@ -194,6 +194,8 @@ REST_FRAMEWORK = {
     },
     "EXCEPTION_HANDLER": "burki.api.exception_handler",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,  # ?format= is an unknown parameter, not a 404
+    "DEFAULT_METADATA_CLASS": None,  # OPTIONS is a method like others that we do not have
     "COMPACT_JSON": True,
 }
 

@@ -2,9 +2,10 @@
 
 from django.contrib import admin
 from django.http import HttpResponse
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from burki.api import no_such_address
 from numbers.api.urls import urlpatterns as number_routes
 
 urlpatterns = [
@@ -13,6 +14,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include(number_routes)),
     path("api/v1/", include((number_routes, "v1"))),
+    re_path(r"^(?:api|phone-numbers)/", no_such_address),
 ]
 
 handler400 = "burki.api.bad_request"

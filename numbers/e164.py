@@ -54,6 +54,17 @@ def national_digits(phone_number: str) -> str:
         return phone_number.lstrip("+")
 
 
+def without_country_code(beginning: str, country: str) -> str | None:
+    """The beginning of a number, such as +1415, as it is dialled within `country`: 415. None when
+    no number of that country begins so."""
+    digits = beginning.lstrip("+")
+    code = str(phonenumbers.country_code_for_region(country))
+    short = min(len(digits), len(code))
+    if digits[:short] != code[:short]:
+        return None
+    return digits[len(code) :]
+
+
 def area_code_of(phone_number: str) -> str:
     """The number's area code, such as 415; `""` where numbers have none."""
     try:

@@ -63,9 +63,10 @@ class StaffSessionAuthentication(_Authentication):
         user = getattr(request._request, "user", None)
         if user is None or not user.is_authenticated or not user.is_active:
             return None
+        # Django's own request: the REST framework's would parse the body first.
         check = CSRFCheck(lambda request: None)
-        check.process_request(request)
-        reason = check.process_view(request, None, (), {})
+        check.process_request(request._request)
+        reason = check.process_view(request._request, None, (), {})
         if reason:
             raise exceptions.PermissionDenied(f"CSRF Failed: {reason}")
         organization = session_organization(request._request)
@@ -101,7 +102,9 @@ class HasScope(BasePermission):
     def has_permission(self, request, view) -> bool:
         if request.user is None:
             raise exceptions.NotAuthenticated(UNAUTHENTICATED)
-        if view.action is None:  # wrong method: let the view answer 405
+        if view.action in (None, "metadata"):  # wrong method: let the view answer 405
             return True
+        if view.action not in view.required_scopes:
+            return False
         request.user.require(view.required_scopes[view.action], request.organization)
         return True

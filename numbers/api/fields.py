@@ -1,6 +1,8 @@
 """Strict fields: JSON types are taken as they are, never coerced (Django REST framework alone
 would take "1" as an integer, 0 as a string, and trim the blanks off a phone number)."""
 
+import re
+from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
@@ -8,6 +10,8 @@ from rest_framework import serializers
 from burki.text import is_clean
 from numbers.e164 import is_e164
 from numbers.services.requests import FRIENDLY_NAME_MAX
+
+_AMOUNT = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,5})?")
 
 
 class StrictField(serializers.Field):
@@ -106,22 +110,16 @@ class StrictBoolean(StrictField):
         return isinstance(value, bool)
 
 
-class MoneyField(serializers.DecimalField):
-    """An amount as a decimal string, such as "1.15"; a JSON number is taken too."""
+class MoneyField(StrictField):
+    """An amount as a decimal string, such as "1.15"; a JSON number is taken too. An empty string
+    is wrong, not "no limit"."""
 
-    def __init__(self, **kwargs: Any):
-        super().__init__(max_digits=12, decimal_places=5, min_value=0, **kwargs)
-        sentence = "must be an amount of money, such as 1.50"
-        for code in (
-            "invalid",
-            "max_digits",
-            "max_decimal_places",
-            "max_whole_digits",
-            "min_value",
-        ):
-            self.error_messages[code] = sentence
+    def bind(self, field_name: str, parent: Any) -> None:
+        super().bind(field_name, parent)
+        self.message = f"{field_name} must be an amount of money (e.g., 1.50)"
 
-    def to_internal_value(self, data: Any):
-        if isinstance(data, bool):
-            self.fail("invalid")
-        return super().to_internal_value(data)
+    def is_right(self, value: Any) -> bool:
+        return type(value) in (str, int, float) and _AMOUNT.fullmatch(str(value)) is not None
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        return Decimal(str(super().to_internal_value(data)))

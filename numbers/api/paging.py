@@ -1,6 +1,10 @@
 """Keyset paging: page 10,000 costs what page 1 costs, and rows that are added meanwhile shift
 nothing."""
 
+import re
+
+from django.core.exceptions import ValidationError
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.response import Response
 
@@ -20,9 +24,28 @@ class KeysetPagination(CursorPagination):
         given = request.query_params.get(self.page_size_query_param)
         if given is None:
             return self.page_size
-        if not (given.isascii() and given.isdigit() and 1 <= int(given[:9]) <= self.max_page_size):
+        if not re.fullmatch("[0-9]{1,3}", given) or not 1 <= int(given) <= self.max_page_size:
             raise InvalidRequest(f"limit must be between 1 and {self.max_page_size}")
         return int(given)
+
+    def paginate_queryset(self, queryset, request, view=None):
+        self.key = queryset.model._meta.pk
+        return super().paginate_queryset(queryset, request, view)
+
+    def decode_cursor(self, request):
+        """Raises `InvalidRequest` for a cursor that no answer of ours held."""
+        if not request.query_params.get(self.cursor_query_param):
+            return None
+        try:
+            cursor = super().decode_cursor(request)
+            if cursor.position is None or cursor.offset:
+                raise ValueError
+            self.key.to_python(cursor.position)
+        except (NotFound, ValidationError, ValueError):
+            raise InvalidRequest(
+                "cursor must be taken from the `next` or `previous` of an answer"
+            ) from None
+        return cursor
 
     def get_paginated_response(self, data) -> Response:
         return Response(

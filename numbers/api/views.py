@@ -145,7 +145,7 @@ class PhoneNumberViewSet(GenericViewSet):
         number = (
             PhoneNumber.objects.visible_to(request.organization)
             .select_related("assistant")
-            .filter(phone_number=phone_number.replace("\0", ""))
+            .filter(phone_number=phone_number.replace("\0", "\N{REPLACEMENT CHARACTER}"))
             .order_by(released_last, "-pk")
             .first()
         )

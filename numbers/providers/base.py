@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
@@ -36,6 +36,14 @@ class Price:
     monthly: Decimal | None = None
     setup: Decimal | None = None
     currency: str = ""
+
+
+def amount(reported: Any) -> Decimal:
+    """A price as a provider reports it. Raises `InvalidOperation` for what is none."""
+    value = Decimal(str(reported))
+    if not value.is_finite() or not 0 <= value < 10**7:  # what a column holds
+        raise InvalidOperation
+    return value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from typing import Any
 from django.conf import settings
 
 from numbers import clocks
-from numbers.e164 import country_of, national_digits, number_type_of
+from numbers.e164 import country_of, is_e164, national_digits, number_type_of, without_country_code
 from numbers.exceptions import (
     NotConfigured,
     OutcomeUnknown,
@@ -44,9 +44,9 @@ from numbers.providers.http import (
 )
 from numbers.providers.telnyx_answers import (
     messages,
+    read_available,
     read_order,
     rows,
-    to_available,
     to_order,
     to_owned,
 )
@@ -64,11 +64,17 @@ class TelnyxProvider(NumberProvider):
     sells_only_offers = True
 
     def search(self, criteria: SearchCriteria) -> list[AvailableNumber]:
+        where, digits = "contains", criteria.contains
+        if digits.startswith("+"):  # Telnyx's filters on digits never hold the country code
+            where = "starts_with"
+            digits = without_country_code(digits, criteria.country_code)
+            if digits is None:
+                return []
         filters = {
             "filter[country_code]": criteria.country_code,
             "filter[phone_number_type]": criteria.number_type,
             "filter[national_destination_code]": criteria.area_code,
-            "filter[phone_number][contains]": criteria.contains.lstrip("+"),
+            f"filter[phone_number][{where}]": digits,
             "filter[locality]": criteria.locality,
             "filter[administrative_area]": criteria.region,
             "filter[best_effort]": "false",  # never numbers outside of what was asked
@@ -80,9 +86,9 @@ class TelnyxProvider(NumberProvider):
             clocks.READ,
         )
         return [
-            to_available(item, criteria.country_code, criteria.number_type)
+            read_available(item, criteria.country_code, criteria.number_type)
             for item in rows(data)
-            if item.get("phone_number")
+            if is_e164(item.get("phone_number"))
         ][: criteria.limit]
 
     def inspect(self, phone_number: str) -> Standing:
@@ -103,7 +109,7 @@ class TelnyxProvider(NumberProvider):
         data = self._get("/available_phone_numbers", filters, clocks.READ)
         for item in rows(data):
             if item.get("phone_number") == phone_number:
-                return to_available(item, country_of(phone_number), number_type_of(phone_number))
+                return read_available(item, country_of(phone_number), number_type_of(phone_number))
         return None
 
     def price(self, country: str, number_type: str, *, ask: bool = True) -> Price:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import InvalidOperation
 from typing import Any
 
 from numbers.exceptions import ProviderUnreachable
-from numbers.providers.base import AvailableNumber, Order, OrderState, OwnedNumber, Price, Routing
+from numbers.providers.base import (
+    AvailableNumber,
+    Order,
+    OrderState,
+    OwnedNumber,
+    Price,
+    Routing,
+    amount,
+)
 from numbers.providers.http import ProviderMessage
 
 _NO_REASON = "Telnyx gave no reason. Search and choose another number, or ask Telnyx support."
@@ -42,6 +50,13 @@ def rows(data: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
+def read_available(item: dict[str, Any], country: str, number_type: str) -> AvailableNumber:
+    try:
+        return to_available(item, country, number_type)
+    except (TypeError, AttributeError) as error:
+        raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.") from error
+
+
 def to_available(item: dict[str, Any], country: str, number_type: str) -> AvailableNumber:
     places = {
         place.get("region_type"): str(place.get("region_name") or "")
@@ -62,8 +77,8 @@ def to_available(item: dict[str, Any], country: str, number_type: str) -> Availa
 def to_price(cost: dict[str, Any]) -> Price:
     try:
         return Price(
-            monthly=Decimal(cost["monthly_cost"]),
-            setup=Decimal(cost.get("upfront_cost") or 0),
+            monthly=amount(cost["monthly_cost"]),
+            setup=amount(cost.get("upfront_cost") or 0),
             currency=str(cost["currency"]).upper(),
         )
     except (KeyError, TypeError, InvalidOperation):

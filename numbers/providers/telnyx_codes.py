@@ -53,7 +53,9 @@ CODES: dict[str, Refusal] = {
     "10015": Refusal("provider_error", _MALFORMED),
     "10023": Refusal("provider_error", _MALFORMED),
     "10026": Refusal("provider_error", _MALFORMED),
-    "10027": Refusal("provider_error", _MALFORMED),
+    "10027": Refusal(
+        "provider_error", "Telnyx sells no such numbers there: check country and kind."
+    ),
     "10029": Refusal("provider_error", _MALFORMED),
     "10031": Refusal("provider_error", _MALFORMED),
     "10032": Refusal("provider_error", _MALFORMED),

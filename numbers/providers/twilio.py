@@ -13,12 +13,14 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.cache import cache
+from twilio.base.exceptions import TwilioException
 from twilio.http import HttpClient
 from twilio.http.response import Response as SdkResponse
 from twilio.rest import Client
 
 from numbers import clocks
 from numbers.clocks import Deadline
+from numbers.e164 import is_e164
 from numbers.exceptions import (
     OutcomeUnknown,
     ProviderError,
@@ -39,6 +41,7 @@ from numbers.providers.base import (
     SearchCriteria,
     Sighting,
     Standing,
+    amount,
 )
 from numbers.providers.http import raise_for_error, session_for
 from numbers.providers.twilio_answers import messages, priced, to_available, to_order, to_owned
@@ -48,7 +51,7 @@ _NUMBER_SID = re.compile(r"PN[0-9a-fA-F]{32}")
 _NORTH_AMERICA = ("US", "CA")
 _PRICE_NAMES = {"local": "local", "toll_free": "toll free", "mobile": "mobile"}
 # What the SDK raises when a 2xx does not have the shape that it expects.
-_UNREADABLE = (ValueError, TypeError, AttributeError, KeyError)
+_UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, TwilioException)
 
 
 class TwilioProvider(NumberProvider):
@@ -86,7 +89,11 @@ class TwilioProvider(NumberProvider):
         }
         with self._reading(clocks.READ):
             page = kind.page(page_size=criteria.limit, **{k: v for k, v in wanted.items() if v})
-            found = [to_available(item, criteria.number_type) for item in page]
+            found = [
+                to_available(item, criteria.number_type)
+                for item in page
+                if is_e164(item.phone_number)
+            ]
         if not found:
             return []
         price = self.price(country, criteria.number_type)
@@ -116,7 +123,7 @@ class TwilioProvider(NumberProvider):
         monthly, currency = prices.get(_PRICE_NAMES.get(number_type, ""), (None, ""))
         try:
             # Twilio sells numbers without a set-up fee.
-            return Price(monthly=Decimal(monthly), setup=Decimal(0), currency=currency)
+            return Price(monthly=amount(monthly), setup=Decimal(0), currency=currency)
         except (InvalidOperation, TypeError):
             return Price()
 

@@ -267,6 +267,7 @@ _TABLE = (
         telnyx="The account has had it for long, without any tag: listed; an order is refused "
         "with 422, code 85001.",
         already_owned=True,
+        offered=False,
     ),
     Scenario(
         digits="0032",

@@ -71,6 +71,8 @@ def clean_criteria(
         raise InvalidRequest("country_code must be a two-letter country code (e.g., US)")
     if area_code and not re.fullmatch(r"[0-9]{1,6}", area_code):
         raise InvalidRequest("area_code must be digits (e.g., 415)")
+    if area_code and country_code in ("US", "CA") and len(area_code) != 3:
+        raise InvalidRequest("area_code has three digits in the US and Canada (e.g., 415)")
     if contains and not re.fullmatch(r"\+?[0-9A-Za-z]{2,16}", contains):
         raise InvalidRequest("contains must be 2 to 16 digits or letters")
     if number_type not in NUMBER_TYPES:

@@ -1,6 +1,7 @@
 from django.core.management.base import BaseCommand, CommandError
 
 from assistants.services import create_assistant
+from burki.commands import clear_errors
 from organizations.actors import Actor
 from organizations.models import Organization
 
@@ -17,5 +18,6 @@ class Command(BaseCommand):
         if tenant is None:
             raise CommandError(f"There is no organization with the slug '{organization}'.")
         actor = Actor.system("create_assistant")
-        assistant = create_assistant(actor=actor, organization=tenant, name=name)
+        with clear_errors():
+            assistant = create_assistant(actor=actor, organization=tenant, name=name)
         self.stdout.write(str(assistant.pk))

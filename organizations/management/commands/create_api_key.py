@@ -1,5 +1,6 @@
 from django.core.management.base import BaseCommand, CommandError
 
+from burki.commands import clear_errors
 from organizations.actors import Actor
 from organizations.models import Organization
 from organizations.permissions import SCOPES
@@ -24,5 +25,6 @@ class Command(BaseCommand):
         if tenant is None:
             raise CommandError(f"There is no organization with the slug '{organization}'.")
         actor = Actor.system("create_api_key")
-        _, text = create_api_key(actor=actor, organization=tenant, name=name, scopes=scope)
+        with clear_errors():
+            _, text = create_api_key(actor=actor, organization=tenant, name=name, scopes=scope)
         self.stdout.write(text)

@@ -1,5 +1,6 @@
 from django.core.management.base import BaseCommand
 
+from burki.commands import clear_errors
 from organizations.actors import Actor
 from organizations.services import create_organization
 
@@ -12,4 +13,6 @@ class Command(BaseCommand):
 
     def handle(self, *, name, **options):
         actor = Actor.system("create_organization")
-        self.stdout.write(create_organization(actor=actor, name=name).slug)
+        with clear_errors():
+            organization = create_organization(actor=actor, name=name)
+        self.stdout.write(organization.slug)

@@ -24,6 +24,8 @@ State, Evidence = Purchase.State, Purchase.Evidence
 
 _FOREIGN = "The number is in the account, but nothing there says that this purchase ordered it."
 _TOO_LONG = "The provider has not completed the order for days."
+_VANISHED = "The provider accepted the order, but no longer shows it."
+_UNANSWERED = "The provider account has not answered for days: check its credentials."
 _NO_LOOK = "The provider account cannot be asked: {hint}"
 
 
@@ -81,7 +83,9 @@ def look_at_purchase(purchase: Purchase, *, driver: NumberProvider, actor: Actor
             "because": error.code,
             "provider_code": error.provider_code,
         }
-        return recording.record_look(purchase, saw=saw, actor=actor)
+        live = purchase.state in Purchase.LIVE
+        attention = _UNANSWERED if live and _too_long(purchase) else ""
+        return recording.record_look(purchase, saw=saw, actor=actor, attention=attention)
     try:
         return _record(purchase, look, actor)
     except LostRace:
@@ -93,9 +97,7 @@ def _record(purchase: Purchase, look: Look, actor: Actor) -> Purchase:
     if look.sighting == Sighting.FOUND:
         if purchase.state == State.REFUSED and look.order.state == "refused":
             return recording.record_look(purchase, saw=saw, actor=actor)
-        too_long = settling.database_now() - purchase.claimed_at > clocks.after(
-            clocks.PENDING_NEEDS_A_PERSON_AFTER
-        )
+        too_long = _too_long(purchase)
         recorded = recording.record_order(purchase, look.order, actor=actor, saw=saw)
         if recorded.state == State.PENDING and too_long and not recorded.needs_attention_at:
             return recording.record_look(recorded, saw=saw, actor=actor, attention=_TOO_LONG)
@@ -104,7 +106,10 @@ def _record(purchase: Purchase, look: Look, actor: Actor) -> Purchase:
         return recording.record_look(purchase, saw=saw, actor=actor, attention=_FOREIGN)
 
     # Absent. An inference needs several empty looks over some minutes.
-    purchase = recording.record_look(purchase, saw=saw, actor=actor, empty=True)
+    vanished = purchase.state == State.PENDING and _too_long(purchase)
+    purchase = recording.record_look(
+        purchase, saw=saw, actor=actor, empty=True, attention=_VANISHED if vanished else ""
+    )
     if purchase.state != State.UNCERTAIN or not settling.seen_often_enough(purchase):
         return purchase
     return recording.record_refusal(
@@ -115,6 +120,11 @@ def _record(purchase: Purchase, look: Look, actor: Actor) -> Purchase:
         retryable=True,
         actor=actor,
     )
+
+
+def _too_long(purchase: Purchase) -> bool:
+    age = settling.database_now() - purchase.claimed_at
+    return age > clocks.after(clocks.PENDING_NEEDS_A_PERSON_AFTER)
 
 
 # --- Releases -------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import http.client
 import io
 import json
 import logging
+import socket
 import threading
 import time
 from collections.abc import Mapping
@@ -17,7 +18,12 @@ from typing import Any
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import MaxRetryError, NewConnectionError
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    MaxRetryError,
+    NameResolutionError,
+    NewConnectionError,
+)
 
 from burki.db import in_real_transaction, release_connection
 from burki.logs import mask
@@ -57,12 +63,42 @@ class _DeadlineResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_DeadlineReader(self.fp.detach(), sock, _step.ends))
 
 
-class _HTTPConnection(urllib3.connection.HTTPConnection):
+class _InTime:
+    """All addresses of a host share the time for connecting; urllib3 gives all of it to each."""
+
     response_class = _DeadlineResponse
 
+    def _new_conn(self) -> socket.socket:
+        ends = _step.ends.slice(clocks.CONNECT)
+        try:
+            found = socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise NameResolutionError(self.host, self, error) from error
+        problem: Exception = NewConnectionError(self, f"{self.host} has no address.")
+        for position, (*_, address) in enumerate(found):
+            share = ends.remaining() / (len(found) - position)
+            if share <= 0:
+                break
+            try:
+                made = socket.create_connection(address[:2], share)
+            except TimeoutError:
+                problem = ConnectTimeoutError(self, f"Connection to {self.host} timed out.")
+            except OSError as error:
+                problem = NewConnectionError(self, f"Failed to connect to {self.host}: {error}")
+            else:
+                for option in self.socket_options or ():
+                    made.setsockopt(*option)
+                made.settimeout(self.timeout)
+                return made
+        raise problem
 
-class _HTTPSConnection(urllib3.connection.HTTPSConnection):
-    response_class = _DeadlineResponse
+
+class _HTTPConnection(_InTime, urllib3.connection.HTTPConnection):
+    pass
+
+
+class _HTTPSConnection(_InTime, urllib3.connection.HTTPSConnection):
+    pass
 
 
 class _HTTPPool(urllib3.HTTPConnectionPool):
@@ -113,9 +149,10 @@ class ProviderSession:
         """
         if in_real_transaction():
             raise RuntimeError("A provider is never called inside a database transaction.")
-        if deadline.expired:
-            raise ProviderUnreachable("There was no time left to ask the provider.")
         release_connection()  # a pooled connection is not held while waiting
+        left = deadline.remaining()
+        if left <= 0:
+            raise ProviderUnreachable("There was no time left to ask the provider.")
 
         started = time.monotonic()
         _step.ends = deadline
@@ -124,16 +161,14 @@ class ProviderSession:
             response = self._session.request(
                 method,
                 self.base_url + path,
-                timeout=(
-                    min(clocks.scaled(clocks.CONNECT), deadline.remaining()),
-                    deadline.remaining(),
-                ),
+                timeout=(min(clocks.scaled(clocks.CONNECT), left), left),
                 allow_redirects=False,
                 **arguments,
             )
             outcome = response.status_code
             return response
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:
+            # requests lets a ValueError out when a redirect leads to something that is no URL.
             outcome = type(error).__name__
             if _was_not_sent(error):
                 raise ProviderUnreachable(
@@ -159,7 +194,7 @@ class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):
         return False
 
 
-def _was_not_sent(error: requests.RequestException) -> bool:
+def _was_not_sent(error: Exception) -> bool:
     """The closed list: the connection could not be made (refused, no such host, timed out)."""
     if isinstance(error, requests.ConnectTimeout):
         return True

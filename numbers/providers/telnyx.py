@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 from django.conf import settings
 
@@ -22,6 +23,7 @@ from numbers.exceptions import (
     ProviderError,
     ProviderRefused,
     ProviderUnreachable,
+    UnsupportedCriteria,
 )
 from numbers.providers.base import (
     AvailableNumber,
@@ -54,6 +56,7 @@ from numbers.providers.telnyx_codes import CODES
 
 _POLLS = (0.1, 0.2, 0.4, 0.8, 1.0, 1.5, 2.0)  # seconds between looks at a fresh order
 _PAGE = 100
+_NORTH_AMERICA = ("US", "CA")
 # Destinations that a messaging profile of ours may send to.
 _ALL_DESTINATIONS = ["*"]
 
@@ -64,6 +67,10 @@ class TelnyxProvider(NumberProvider):
     sells_only_offers = True
 
     def search(self, criteria: SearchCriteria) -> list[AvailableNumber]:
+        if criteria.region and criteria.country_code not in _NORTH_AMERICA:
+            raise UnsupportedCriteria(
+                "Telnyx searches by region in the US and Canada only: use area_code or locality."
+            )
         where, digits = "contains", criteria.contains
         if digits.startswith("+"):  # Telnyx's filters on digits never hold the country code
             where = "starts_with"
@@ -225,7 +232,7 @@ class TelnyxProvider(NumberProvider):
     ) -> None:
         if routing.connection_id:
             self._check_webhook(
-                f"/call_control_applications/{routing.connection_id}",
+                f"/call_control_applications/{quote(routing.connection_id, safe='')}",
                 field="webhook_event_url",
                 webhook_url=webhook_url,
                 set_missing=set_missing,
@@ -234,7 +241,7 @@ class TelnyxProvider(NumberProvider):
             )
         if routing.messaging_profile_id:
             self._check_webhook(
-                f"/messaging_profiles/{routing.messaging_profile_id}",
+                f"/messaging_profiles/{quote(routing.messaging_profile_id, safe='')}",
                 field="webhook_url",
                 webhook_url=webhook_url,
                 set_missing=set_missing,
@@ -362,6 +369,8 @@ class TelnyxProvider(NumberProvider):
             if row.get("customer_reference") == reference and row.get("id")
         ]
         orders = [self._get_order(str(row["id"]), phone_number) for row in found]
+        if None in orders:
+            raise ProviderUnreachable(provider_message="Telnyx does not show an order it lists.")
         # One purchase makes one order; were there two, the one that bought counts.
         rank = {OrderState.COMPLETED: 0, OrderState.PENDING: 1, OrderState.REFUSED: 2}
         return min((o for o in orders if o), key=lambda o: rank[o.state], default=None)

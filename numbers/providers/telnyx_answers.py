@@ -79,9 +79,9 @@ def to_price(cost: dict[str, Any]) -> Price:
         return Price(
             monthly=amount(cost["monthly_cost"]),
             setup=amount(cost.get("upfront_cost") or 0),
-            currency=str(cost["currency"]).upper(),
+            currency=cost["currency"].upper(),
         )
-    except (KeyError, TypeError, InvalidOperation):
+    except (KeyError, TypeError, AttributeError, InvalidOperation):
         return Price()
 
 
@@ -93,7 +93,9 @@ def read_order(data: Any, phone_number: str) -> Order:
 
 
 def to_order(data: dict[str, Any], phone_number: str) -> Order:
-    """Raises KeyError when the order does not hold this number."""
+    """Raises KeyError when the order has no id or does not hold this number."""
+    if not data["id"]:
+        raise KeyError("id")
     item = {i["phone_number"]: i for i in data["phone_numbers"]}[phone_number]
     # The item decides: an order may be a "success" of which this number failed.
     status = str(item.get("status") or data.get("status") or "").lower()

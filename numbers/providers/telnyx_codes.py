@@ -11,12 +11,13 @@ _CHECK_KEY = "Check the Telnyx API key: it is wrong, expired or revoked."
 _VERIFY = "Raise the verification level of the Telnyx account in its portal."
 _ADDRESS = "Correct the address on file at Telnyx."
 _NOT_PERMITTED = "This Telnyx account may not order such numbers: ask Telnyx support."
+_NOT_THERE = "Telnyx does not have this: check the ids in the settings."
 _MALFORMED = "Telnyx did not accept the request: report it with the code."
 
 CODES: dict[str, Refusal] = {
     # Credentials and the account
     "10009": Refusal("invalid_credentials", _CHECK_KEY),
-    "10010": Refusal("invalid_credentials", "This Telnyx API key may not order numbers."),
+    "10010": Refusal("invalid_credentials", "This Telnyx API key may not order: enter another."),
     "20001": Refusal("invalid_credentials", _CHECK_KEY),
     "20002": Refusal("invalid_credentials", _CHECK_KEY),
     "20003": Refusal("invalid_credentials", _CHECK_KEY),
@@ -30,7 +31,10 @@ CODES: dict[str, Refusal] = {
     "20100": Refusal("insufficient_balance", "Add funds to the Telnyx account, then buy again."),
     "10038": Refusal("account_restricted", _NOT_PERMITTED),
     "10039": Refusal("account_restricted", "The Telnyx account reached a limit: ask its support."),
+    "20014": Refusal("account_restricted", _VERIFY),
     "20015": Refusal("account_restricted", _NOT_PERMITTED),
+    "20016": Refusal("account_restricted", _VERIFY),
+    "20017": Refusal("account_restricted", _VERIFY),
     "10011": Refusal(
         "rate_limited",
         "Too many requests at Telnyx: wait a moment, then use a new key.",
@@ -39,7 +43,7 @@ CODES: dict[str, Refusal] = {
     "85007": Refusal(
         "rate_limited", "Too many reservations at Telnyx: wait for some to end.", True
     ),
-    "85008": Refusal("rate_limited", "The reservation cannot be extended any more.", True),
+    "85008": Refusal("rate_limited", "The reservation cannot be extended: search again.", True),
     # The number
     "85000": Refusal("number_unavailable", "Telnyx sells only what a search just found: search."),
     "85001": Refusal("number_unavailable", "Somebody else has it: search and choose another."),
@@ -48,8 +52,8 @@ CODES: dict[str, Refusal] = {
     "10016": Refusal("invalid_number", "Telnyx does not know this number: take one from a search."),
     # Our own request
     "10004": Refusal("provider_error", _MALFORMED),
-    "10005": Refusal("provider_error", "Telnyx does not have this."),
-    "10006": Refusal("provider_error", "Telnyx does not have this."),
+    "10005": Refusal("provider_error", _NOT_THERE),
+    "10006": Refusal("provider_error", _NOT_THERE),
     "10015": Refusal("provider_error", _MALFORMED),
     "10023": Refusal("provider_error", _MALFORMED),
     "10026": Refusal("provider_error", _MALFORMED),
@@ -71,8 +75,5 @@ CODES: dict[str, Refusal] = {
         "Telnyx does not know the messaging profile: correct it in the settings.",
     ),
     # Regulation
-    "20014": Refusal("regulatory_requirement", _VERIFY),
-    "20016": Refusal("regulatory_requirement", _VERIFY),
-    "20017": Refusal("regulatory_requirement", _VERIFY),
     **{str(code): Refusal("regulatory_requirement", _ADDRESS) for code in range(20200, 20210)},
 }

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from urllib.parse import urlsplit
 
+import twilio.rest.api.v2010
+import twilio.rest.pricing.v1  # noqa: F401  (the SDK would import both in somebody's request)
 from django.conf import settings
 from django.core.cache import cache
 from twilio.base.exceptions import TwilioException
@@ -43,7 +45,7 @@ from numbers.providers.base import (
     Standing,
     amount,
 )
-from numbers.providers.http import raise_for_error, session_for
+from numbers.providers.http import raise_for_error, read_json, session_for
 from numbers.providers.twilio_answers import messages, priced, to_available, to_order, to_owned
 from numbers.providers.twilio_codes import CODES
 
@@ -51,7 +53,10 @@ _NUMBER_SID = re.compile(r"PN[0-9a-fA-F]{32}")
 _NORTH_AMERICA = ("US", "CA")
 _PRICE_NAMES = {"local": "local", "toll_free": "toll free", "mobile": "mobile"}
 # What the SDK raises when a 2xx does not have the shape that it expects.
-_UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, TwilioException)
+_UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, RecursionError, TwilioException)
+# The SDK takes whatever a page holds for its rows: without these it is no list.
+_LISTS = re.compile(r"/(IncomingPhoneNumbers|AvailablePhoneNumbers/\w\w/\w+)\.json$")
+_ROWS = {"I": "incoming_phone_numbers", "A": "available_phone_numbers"}
 
 
 class TwilioProvider(NumberProvider):
@@ -291,4 +296,8 @@ class _Transport(HttpClient):
             auth=auth,
         )
         raise_for_error(response, messages(response.text), CODES, spends=self._spends)
+        if method == "GET" and (listed := _LISTS.search(address.path)):
+            rows = read_json(response, spends=False).get(_ROWS[listed[1][0]])
+            if not isinstance(rows, list):
+                raise ProviderUnreachable(provider_message="Twilio's answer could not be read.")
         return SdkResponse(response.status_code, response.text, response.headers)

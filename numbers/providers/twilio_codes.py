@@ -8,6 +8,8 @@ the test of the mapping. Left out on purpose because they say nothing definite a
 from numbers.providers.http import Refusal
 
 _FIX_ADDRESS = "Add a valid address for this country to the Twilio account, then buy again."
+_CORRECT_ADDRESS = "Correct the address on file: Twilio cannot validate it."
+_CHECK_SID = "Check the Twilio account SID: it is not valid."
 _OUR_BUG = "This is a fault of this system, not yours: report it with the code."
 
 CODES: dict[str, Refusal] = {
@@ -16,19 +18,23 @@ CODES: dict[str, Refusal] = {
         "invalid_credentials",
         "Check the Twilio account SID and auth token; a suspended account answers this as well.",
     ),
-    "20006": Refusal("invalid_credentials", "These Twilio credentials may not do this."),
+    "20006": Refusal(
+        "invalid_credentials", "These Twilio credentials may not do this: enter others."
+    ),
     "20008": Refusal(
         "invalid_credentials", "These are Twilio test credentials: enter the live ones."
     ),
-    "20010": Refusal("invalid_credentials", "Twilio disabled this action for the account."),
+    "20010": Refusal("invalid_credentials", "Twilio disabled this action: ask its support."),
     "20403": Refusal(
         "invalid_credentials",
         "The Twilio account is suspended or closed: ask Twilio support.",
     ),
-    "21470": Refusal("invalid_credentials", "The Twilio account SID is not valid."),
-    "21471": Refusal("invalid_credentials", "The Twilio account is not active."),
-    "21472": Refusal("invalid_credentials", "The Twilio account SID is not valid."),
-    "21473": Refusal("invalid_credentials", "The two Twilio accounts are not related."),
+    "21470": Refusal("invalid_credentials", _CHECK_SID),
+    "21471": Refusal("invalid_credentials", "The Twilio account is not active: ask its support."),
+    "21472": Refusal("invalid_credentials", _CHECK_SID),
+    "21473": Refusal(
+        "invalid_credentials", "The two Twilio accounts are not related: check the SID."
+    ),
     "10001": Refusal(
         "insufficient_balance",
         "The Twilio account is not active, mostly for lack of funds: add funds in its console.",
@@ -56,9 +62,9 @@ CODES: dict[str, Refusal] = {
     "21452": Refusal("number_unavailable", "No numbers in this area code: search another one."),
     "21401": Refusal("invalid_number", "Twilio does not know this number: take one from a search."),
     "21421": Refusal("invalid_number", "Twilio does not know this number: take one from a search."),
-    "21451": Refusal("invalid_number", "Twilio does not know this area code."),
-    "21457": Refusal("invalid_number", "The area code does not fit this kind of number."),
-    "21458": Refusal("invalid_number", "The number is of another kind than was asked for."),
+    "21451": Refusal("invalid_number", "Twilio does not know this area code: search another one."),
+    "21457": Refusal("invalid_number", "The area code is of another kind: search another one."),
+    "21458": Refusal("invalid_number", "The number is of another kind: take one from a search."),
     # Our own request
     "20001": Refusal("provider_error", _OUR_BUG),
     "20002": Refusal("provider_error", "Choose another friendly name: Twilio refuses this one."),
@@ -76,10 +82,10 @@ CODES: dict[str, Refusal] = {
     "21613": Refusal("regulatory_requirement", _FIX_ADDRESS),
     "21615": Refusal(
         "regulatory_requirement",
-        "This number needs a local address in the Twilio account.",
+        "Add a local address for this number to the Twilio account.",
     ),
-    "21628": Refusal("regulatory_requirement", "Twilio cannot validate the address on file."),
-    "21629": Refusal("regulatory_requirement", "Twilio cannot validate the address on file."),
+    "21628": Refusal("regulatory_requirement", _CORRECT_ADDRESS),
+    "21629": Refusal("regulatory_requirement", _CORRECT_ADDRESS),
     "21631": Refusal("regulatory_requirement", _FIX_ADDRESS),
     "21649": Refusal(
         "regulatory_requirement",
@@ -88,7 +94,7 @@ CODES: dict[str, Refusal] = {
     "21650": Refusal("regulatory_requirement", "Twilio needs an identity document: upload one."),
     "21651": Refusal(
         "regulatory_requirement",
-        "The document or address on file does not satisfy the rules.",
+        "Correct the document or address on file: it does not satisfy the rules.",
     ),
     # Reads
     "20404": Refusal("provider_error", "Twilio does not have this: check country and kind."),

@@ -76,7 +76,8 @@ def test_a_whole_number_is_searched_without_its_country_code(
 
     assert [one.phone_number for one in found] == [number]
     (request,) = sandbox.requests()
-    assert request.query["filter[phone_number][contains]"] == [digits]
+    assert request.query["filter[phone_number][starts_with]"] == [digits]
+    assert "filter[phone_number][contains]" not in request.query
 
 
 def test_a_region_that_telnyx_knows_in_north_america_only_is_not_sent_elsewhere(telnyx, sandbox):

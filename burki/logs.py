@@ -23,13 +23,15 @@ _DIGITS = re.compile(r"(?<![0-9A-Za-z.\-])([1-9])([0-9]{8,12})([0-9]{2})(?![0-9A
 _SECRETS = re.compile(
     r"(?i)\b(burki_|KEY)[A-Za-z0-9_\-.]{8,}"
     r"|\b(?:bearer|basic)\s+[A-Za-z0-9+/=._\-]{8,}"
-    r"|((?:auth_token|api_key|password|secret|token)[\"']?\s*[=:]\s*[\"']?)[^\s\"',;}]{4,}"
+    # Quotes may be escaped: JSON lines hold JSON.
+    r"|((?:auth_token|api_key|password|secret|token)[\\\"']*\s*[=:]\s*[\\\"']*)[^\s\\\"',;}]{4,}"
+    r"|(//[^\s/:@]+:)[^\s/@]{4,}(?=@)"
 )
 
 
 def mask(text: str) -> str:
     """The text without phone numbers and secrets. Secrets keep their last four characters."""
-    text = _SECRETS.sub(lambda m: f"{m[1] or m[2] or ''}***{m[0][-4:]}", text)
+    text = _SECRETS.sub(lambda m: f"{m[1] or m[2] or m[3] or ''}***{m[0][-4:]}", text)
     text = _E164.sub(lambda m: m[1] + "*" * len(m[2]) + m[3], text)
     return _DIGITS.sub(lambda m: m[1] + "*" * len(m[2]) + m[3], text)
 

@@ -205,8 +205,6 @@ class PhoneNumberViewSet(GenericViewSet):
         if self.action in ("purchase", "release") and exception_handler(exc, {}) is None:
             logger.exception("a %s failed before anything was sent", self.action)
             exc = Unavailable()
-        if self.action == "purchase" and isinstance(exc, Unavailable):
-            exc.facts["charged"] = False
         purchase = getattr(exc, "purchase", None) if isinstance(exc, PurchaseError) else None
         if purchase is not None and isinstance(exc, BurkiError):
             exc.facts |= {
@@ -215,6 +213,9 @@ class PhoneNumberViewSet(GenericViewSet):
                 **attempts(purchase),
             }
         response = super().handle_exception(exc)
+        if self.action == "purchase" and response.status_code == 503:
+            response.data.setdefault("charged", False)
+            response.headers.setdefault("Retry-After", str(Unavailable.retry_after))
         if purchase is not None:
             self._point_at(response, purchase)
         if getattr(exc, "replayed", False):

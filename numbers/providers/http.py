@@ -281,7 +281,7 @@ def raise_for_error(
     listed = next((m for m in messages or [] if m.listed_as in codes), None)
     message = listed or (messages[0] if messages else ProviderMessage("", ""))
     facts = {
-        "provider_code": message.code,
+        "provider_code": clean(message.code, 40),
         "provider_message": clean(message.text) or f"HTTP {status}",
         "status": status,
     }

@@ -147,7 +147,11 @@ class TelnyxProvider(NumberProvider):
         if request.routing.messaging_profile_id:
             body["messaging_profile_id"] = request.routing.messaging_profile_id
         if not may_send():
-            raise ProviderRefused(code="unavailable", retryable=True)
+            raise ProviderRefused(
+                code="unavailable",
+                hint="It was too late to send the order. Try again, with a new Idempotency-Key.",
+                retryable=True,
+            )
         data = self._send("POST", "/number_orders", clocks.ORDER_POST, spends=True, json=body).get(
             "data"
         )

@@ -161,7 +161,11 @@ class TwilioProvider(NumberProvider):
         if sms:
             fields |= {"sms_url": routing.sms_url, "sms_method": "POST"}
         if not may_send():
-            raise ProviderRefused(code="unavailable", retryable=True)
+            raise ProviderRefused(
+                code="unavailable",
+                hint="It was too late to send the order. Try again, with a new Idempotency-Key.",
+                retryable=True,
+            )
         with self._spending(clocks.ORDER_POST):
             number = to_owned(self._client.incoming_phone_numbers.create(**fields))
             if number.phone_number != request.phone_number or not _NUMBER_SID.fullmatch(

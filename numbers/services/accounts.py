@@ -105,9 +105,9 @@ def _environment_account(provider: str) -> ProviderAccount:
         account = environment.filter(**identity).first()
     else:
         identity = {"fingerprint": _fingerprint(settings.TELNYX_API_KEY)}
-        account = environment.filter(**identity).first() or _same_account_new_key(
-            environment.order_by("-pk").first(), identity["fingerprint"]
-        )
+        account = environment.filter(**identity).first()
+        for known in environment.order_by("-pk") if account is None else ():
+            account = account or _same_account_new_key(known, identity["fingerprint"])
     if account is not None:
         return account
     row = ProviderAccount(

@@ -8,6 +8,8 @@ from numbers.models import Offer, Purchase
 from numbers.providers.base import AvailableNumber
 from organizations.models import ProviderAccount
 
+Evidence = Purchase.Evidence
+
 
 def keep_offers(account: ProviderAccount, found: list[AvailableNumber]) -> list[Offer]:
     """Remember what a search in `account` found."""
@@ -32,9 +34,12 @@ def keep_offers(account: ProviderAccount, found: list[AvailableNumber]) -> list[
 def fresh_offer(account: ProviderAccount, phone_number: str) -> Offer | None:
     """The latest offer of the number to this account, if it is fresh and nobody here tried to buy
     the number since: after that it no longer proves that the account does not have it."""
-    tried = Purchase.objects.filter(
-        provider=account.provider, phone_number=phone_number, number__isnull=False
-    ).aggregate(last=Max("claimed_at"))["last"]
+    tried = (
+        Purchase.objects.filter(provider=account.provider, phone_number=phone_number)
+        # These two are certain: the number did not come into the account.
+        .exclude(evidence__in=(Evidence.PROVIDER_SAID_NO, Evidence.NOT_SENT))
+        .aggregate(last=Max("claimed_at"))["last"]
+    )
     offers = Offer.objects.filter(
         account=account,
         phone_number=phone_number,

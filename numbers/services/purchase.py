@@ -26,6 +26,7 @@ from numbers.exceptions import (
     ProviderError,
     ProviderRefused,
     ProviderUnreachable,
+    PurchaseError,
     PurchaseUncertain,
 )
 from numbers.models import PhoneNumber, Purchase
@@ -124,26 +125,26 @@ def _attempt(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> Purc
 
     try:
         plan = prepare(request, assistant, deadline)
-    except ProviderError as error:
-        return answer(_refuse_unclaimed(request, error, actor))
-    spending.check_price(
-        plan.price,
-        max_monthly_cost=request.max_monthly_cost,
-        max_setup_cost=request.max_setup_cost,
-    )
-
-    claiming_since = clocks.now()
-    try:
+        spending.check_price(
+            plan.price,
+            max_monthly_cost=request.max_monthly_cost,
+            max_setup_cost=request.max_setup_cost,
+        )
+        claiming_since = clocks.now()
         purchase = _claim(request, plan, actor)
-    except IntegrityError:  # somebody claimed the number, or used the key, meanwhile
+    except (IntegrityError, ProviderError, PurchaseError, Unavailable) as error:
+        # Somebody may have claimed the number, or used the key, since we looked: that decides.
         if (repeat := repeat_of_key(request)) is not None:
             return answer(repeat, replayed=True)
-        held = holder(request)
-        if held is None:  # … and has given it back since
+        if (held := holder(request)) is not None:
+            return _answer_held(request, held, actor)
+        if isinstance(error, IntegrityError):  # … and has given it back since
             raise Unavailable(
                 "Somebody else just tried to buy this number.", charged=False
             ) from None
-        return _answer_held(request, held, actor)
+        if isinstance(error, ProviderError):
+            return answer(_refuse_unclaimed(request, error, actor))
+        raise
     emit("purchase.claimed", purchase=purchase.pk)
 
     try:
@@ -314,11 +315,11 @@ def _call_and_record(
         if refused is not None:
             emit("purchase.answered", purchase=purchase.pk, outcome=refused.code)
             return settling.persistently(
-                lambda: _record_refusal(purchase, refused, actor), deadline
+                purchase, lambda row: _record_refusal(row, refused, actor), deadline
             )
         emit("purchase.answered", purchase=purchase.pk, outcome=order.state)
         return settling.persistently(
-            lambda: recording.record_order(purchase, order, actor=actor), deadline
+            purchase, lambda row: recording.record_order(row, order, actor=actor), deadline
         )
     except LostRace:  # it was settled while we waited: answer from what stands
         return Purchase.objects.get(pk=purchase.pk)
@@ -356,11 +357,11 @@ def _order(purchase: Purchase, plan: Plan, asking: Deadline, claiming_since: flo
 def _record_uncertain(
     purchase: Purchase, error: OutcomeUnknown, actor: Actor, deadline: Deadline
 ) -> None:
-    def write() -> Purchase:
-        return recording.record_uncertain(purchase, reason=error.provider_message, actor=actor)
+    def write(row: Purchase) -> Purchase:
+        return recording.record_uncertain(row, reason=error.provider_message, actor=actor)
 
     with contextlib.suppress(LostRace):
-        settling.persistently(write, deadline)
+        settling.persistently(purchase, write, deadline)
 
 
 def _record_refusal(purchase: Purchase, error: ProviderError, actor: Actor) -> Purchase:

@@ -22,6 +22,7 @@ from numbers.models import PhoneNumber, Purchase
 from numbers.providers.base import Order, OrderState, Routing
 from numbers.services.routing import addresses
 from numbers.services.settling import (
+    as_text,
     count_empty_look,
     flag,
     lock_organization,
@@ -70,10 +71,10 @@ def record_order(
                 )
             return purchase
         values = {
-            "order_id": (order.order_id if purchase.provider == "telnyx" else "")
+            "order_id": (as_text(order.order_id, 64) if purchase.provider == "telnyx" else "")
             or purchase.order_id,
-            "provider_number_id": order.number.number_id if order.number else "",
-            "provider_status": order.status[:64],
+            "provider_number_id": as_text(order.number.number_id, 64) if order.number else "",
+            "provider_status": as_text(order.status, 64),
             "details": _details(purchase, order),
             "refusal_code": "",
             "evidence": "",
@@ -87,7 +88,7 @@ def record_order(
             wait = clocks.after(clocks.PENDING_LOOKS[0])
             values["next_look_at"] = Now() + wait
             jobs.settle_later(purchase, after=wait)
-        conflict = _put_number(purchase, order, state) or _seen_before(purchase, order)
+        conflict = _put_number(purchase, order, state, actor) or _seen_before(purchase, order)
         purchase.move_to(state, **values)
         if saw:
             note_look(purchase, saw, purchase.next_look_at)
@@ -130,7 +131,7 @@ def record_refusal(
             retryable=retryable,
             provider_code=provider_code[:40],
             provider_message=provider_message[:500],
-            provider_status=provider_status[:64],
+            provider_status=as_text(provider_status, 64),
             next_look_at=Now() + late if inferred else None,
             needs_attention_at=None,
             attention_reason="",
@@ -188,21 +189,24 @@ def record_look(
     return current
 
 
-def _put_number(purchase: Purchase, order: Order, state: str) -> str:
+def _put_number(purchase: Purchase, order: Order, state: str, actor: Actor) -> str:
     """Bring the number's row to what the order says. Returns why a person must look, or ``."""
     values: dict[str, Any] = {
         "status": Status.ACTIVE if state == State.COMPLETED else Status.PENDING,
         "purchased_at": purchase.claimed_at,
     }
     if order.number:
-        values["provider_number_id"] = order.number.number_id
+        values["provider_number_id"] = as_text(order.number.number_id, 64)
         if any(order.number.capabilities.values()):
             values["capabilities"] = order.number.capabilities
         if purchase.provider == "twilio":
-            values["sms_url"] = order.number.routing.sms_url
+            values["sms_url"] = as_text(order.number.routing.sms_url, 500)
     if purchase.number_id is None:  # a late success: its claim was dropped with the refusal
-        return _insert_late(purchase, values)
-    PhoneNumber.objects.filter(pk=purchase.number_id).update(**values)
+        conflict = _insert_late(purchase, values, actor)
+        if conflict:
+            return conflict
+    else:
+        PhoneNumber.objects.filter(pk=purchase.number_id).update(**values)
     if state == State.COMPLETED:
         _finish_later(purchase, order)
     return ""
@@ -235,7 +239,7 @@ def _seen_before(purchase: Purchase, order: Order) -> str:
     return f"Twilio says that the number was in the account since {since:%Y-%m-%d %H:%M} UTC."
 
 
-def _insert_late(purchase: Purchase, values: dict[str, Any]) -> str:
+def _insert_late(purchase: Purchase, values: dict[str, Any], actor: Actor) -> str:
     asked = purchase.request
     assistant = Assistant.objects.filter(
         organization_id=purchase.organization_id, pk=asked.get("assistant_id")
@@ -272,15 +276,14 @@ def _insert_late(purchase: Purchase, values: dict[str, Any]) -> str:
                 **(fields | values),
             )
     except IntegrityError:
-        rival = Purchase.objects.filter(
+        rivals = Purchase.objects.filter(
             number__provider=purchase.provider,
             number__phone_number=purchase.phone_number,
             state__in=(State.ORDERING, State.PENDING, State.UNCERTAIN, State.COMPLETED),
         ).exclude(number__status=Status.RELEASED)
-        rival.update(
-            needs_attention_at=Now(),
-            attention_reason="Another purchase bought this number as well.",
-        )
+        reason = "Another purchase bought this number as well."
+        for rival in rivals.select_related("organization"):
+            flag(rival, reason, actor, rival.organization)
         return "This number was bought after all, but somebody else holds it by now."
     Purchase.objects.filter(pk=purchase.pk).update(number=number)
     purchase.number = number
@@ -303,15 +306,15 @@ def _details(purchase: Purchase, order: Order) -> dict[str, Any]:
     number = order.number
     if purchase.provider == "twilio":
         return {
-            "sid": order.order_id,
-            "friendly_name": number.friendly_name,
-            "voice_url": number.routing.voice_url,
-            "sms_url": number.routing.sms_url,
+            "sid": as_text(order.order_id, 64),
+            "friendly_name": as_text(number.friendly_name, 200),
+            "voice_url": as_text(number.routing.voice_url, 500),
+            "sms_url": as_text(number.routing.sms_url, 500),
             "capabilities": number.capabilities,
             "date_created": date_created,
         }
     return {
-        "id": order.order_id or purchase.order_id,
+        "id": as_text(order.order_id, 64) or purchase.order_id,
         "phone_number": purchase.phone_number,
         "status": "completed" if order.state == OrderState.COMPLETED else "pending",
         "connection_id": purchase.connection_id or None,

@@ -235,15 +235,15 @@ def _call_and_record(
     outcome = refused.code if refused else "unknown" if unknown else "released"
     emit("release.answered", release=release.pk, outcome=outcome)
 
-    def write() -> Release:
+    def write(row: Release) -> Release:
         if refused is not None:
-            return record_still_ours(release, refused, actor=actor)
+            return record_still_ours(row, refused, actor=actor)
         if unknown is not None:
-            return record_unknown(release, reason=unknown.provider_message, actor=actor)
-        return record_released(release, actor=actor)
+            return record_unknown(row, reason=unknown.provider_message, actor=actor)
+        return record_released(row, actor=actor)
 
     with contextlib.suppress(LostRace):
-        settling.persistently(write, deadline)
+        settling.persistently(release, write, deadline)
     release = Release.objects.select_related("number").get(pk=release.pk)
     if release.state != State.UNCERTAIN:
         return release

@@ -9,6 +9,7 @@ import phonenumbers
 from django.db import connection
 
 from assistants.services import get_assistant
+from burki.db import release_connection
 from burki.errors import BurkiError, InvalidRequest
 from burki.text import is_clean
 from numbers import clocks
@@ -124,6 +125,7 @@ def search_numbers(
             failures[name] = error
 
     found: dict[str, list[AvailableNumber]] = {}
+    release_connection()  # not held while the threads wait
     with ThreadPoolExecutor(max_workers=len(Provider.values)) as pool:
         running = {
             name: pool.submit(_search_in_thread, driver, criteria)

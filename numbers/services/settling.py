@@ -1,6 +1,7 @@
 """What purchases and releases share while their outcome is not known: the lock that comes first,
 the looks at the provider and their evidence, the mark for a person."""
 
+import copy
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -32,18 +33,24 @@ def database_now() -> datetime:
         return cursor.fetchone()[0]
 
 
-def persistently(write: Callable[[], Settled], deadline: Deadline) -> Settled:
-    """Do a `record_…` again and again while the database fails, until the deadline."""
+def persistently(row: Settled, write: Callable[[Settled], Settled], deadline: Deadline) -> Settled:
+    """Do a `record_…` on `row` again and again while the database fails, until the deadline. Each
+    try gets a copy: what a failed one changed was rolled back in the database only."""
     pause = 0.05
     while True:
         try:
-            return write()
+            return write(copy.copy(row))
         except (DatabaseError, InterfaceError, psycopg_pool.PoolTimeout):
             if deadline.remaining() <= pause:
                 raise
             release_connection()
             time.sleep(pause)
             pause *= 2
+
+
+def as_text(value: str, most: int) -> str:
+    """A provider's text as a column takes it: no NUL, and not too long."""
+    return value.replace("\0", "")[:most]
 
 
 def next_look(row: Settled, schedule: tuple[float, ...]) -> timedelta:
@@ -59,7 +66,8 @@ def note_look(row: Settled, saw: dict[str, Any] | None, wait: Any) -> None:
         wait = now + wait
     looks = row.looks
     if saw is not None:
-        looks = [*looks, {"at": now.astimezone(UTC).isoformat(timespec="seconds"), **saw}]
+        seen = {k: as_text(v, 100) if isinstance(v, str) else v for k, v in saw.items()}
+        looks = [*looks, {"at": now.astimezone(UTC).isoformat(timespec="seconds"), **seen}]
     row.looks, row.next_look_at = looks[-_LOOKS_KEPT:], wait
     type(row).objects.filter(pk=row.pk).update(looks=row.looks, next_look_at=wait)
 

@@ -1,7 +1,7 @@
 from django.db import models
 from django.db.models import Q
 
-from organizations.crypto import decrypt, encrypt
+from organizations.crypto import CredentialsUnreadable, decrypt, encrypt
 from organizations.models.organizations import Organization
 
 
@@ -105,4 +105,7 @@ class ProviderAccount(models.Model):
     @property
     def secret_hint(self) -> str:
         """The secret's last four characters, for people to tell keys apart."""
-        return f"…{self.secret[-4:]}" if self.encrypted_credentials else ""
+        try:
+            return f"…{self.secret[-4:]}" if self.encrypted_credentials else ""
+        except CredentialsUnreadable:
+            return "unreadable"

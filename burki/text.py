@@ -10,3 +10,9 @@ def is_clean(text: str) -> bool:
     """Whether the text has no control characters (NUL, newline, …) and can be stored as UTF-8.
     Emoji are fine, also those joined by invisible characters."""
     return not any(unicodedata.category(character) in _REFUSED for character in text)
+
+
+def plain(text: object, most: int) -> str:
+    """Somebody else's text as we store it: without what `is_clean` refuses, cut to `most`."""
+    kept = (c for c in str(text or "") if unicodedata.category(c) not in _REFUSED)
+    return "".join(kept).strip()[:most]

@@ -6,6 +6,7 @@ from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
 from burki.api import no_such_address
+from numbers.api.urls import neighbours
 from numbers.api.urls import urlpatterns as number_routes
 
 urlpatterns = [
@@ -14,6 +15,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include(number_routes)),
     path("api/v1/", include((number_routes, "v1"))),
+    *neighbours,
     re_path(r"^(?:api|phone-numbers)/", no_such_address),
 ]
 

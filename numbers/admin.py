@@ -12,8 +12,10 @@ from django.urls import path, reverse
 
 from assistants.models import Assistant
 from burki.errors import BurkiError
-from numbers.models import Offer, PhoneNumber, Purchase, Release
+from numbers.exceptions import InventoryConflict
+from numbers.models import Finding, Offer, PhoneNumber, Purchase, Release
 from numbers.services.deciding import decide, look_by_hand
+from numbers.services.inventory_actions import adopt_orphan, close_ghost, repair_number
 from numbers.services.preview import Preview, preview_purchase
 from numbers.services.purchase import purchase_number
 from numbers.services.requests import FRIENDLY_NAME_MAX
@@ -23,6 +25,7 @@ from organizations.authentication import client_ip
 from organizations.models import Organization, Provider
 
 PURCHASE_PERMISSION = "numbers.purchase_phonenumber"
+FINDING_PERMISSION = "numbers.act_on_finding"
 
 
 class AssistantChoice(forms.ModelChoiceField):
@@ -211,3 +214,80 @@ class OfferAdmin(ReadOnlyAdmin):
                     "seen_at"]  # fmt: skip
     list_filter = ["provider"]
     search_fields = ["phone_number"]
+
+
+@admin.register(Finding)
+class FindingAdmin(ReadOnlyAdmin):
+    """What provider accounts and our rows disagree about. The actions look at the provider again
+    before they do anything, and ask first."""
+
+    list_display = ["phone_number", "kind", "account", "organization", "first_seen_at",
+                    "confirmed_at", "resolved_at", "resolution"]  # fmt: skip
+    list_filter = ["kind", ("resolved_at", admin.EmptyFieldListFilter), "account__provider",
+                   "organization"]  # fmt: skip
+    search_fields = ["phone_number"]
+    list_select_related = ["account__organization", "organization"]
+    actions = ["adopt", "close_ghost", "repair"]
+
+    def has_act_permission(self, request) -> bool:
+        return request.user.has_perm(FINDING_PERMISSION)
+
+    @admin.action(description="Adopt", permissions=["act"])
+    def adopt(self, request, findings):
+        consequence = "will become an active number of the organization whose account has it"
+        return self._each(request, findings, "adopt", consequence, _adopt)
+
+    @admin.action(description="Close ghost", permissions=["act"])
+    def close_ghost(self, request, findings):
+        consequence = "will be recorded as released, if the provider still does not have it"
+        return self._each(request, findings, "close_ghost", consequence, _close_ghost)
+
+    @admin.action(description="Repair", permissions=["act"])
+    def repair(self, request, findings):
+        consequence = "will be set at the provider as we have it"
+        return self._each(request, findings, "repair", consequence, _repair)
+
+    def _each(self, request, findings, action: str, consequence: str, act):
+        """Ask first; posted again with `post=yes`, act on each row, with a message for each."""
+        if request.POST.get("post") != "yes":
+            context = self.admin_site.each_context(request) | {
+                "title": f"{self.get_action(action)[2]}: are you sure?",
+                "findings": findings,
+                "action": action,
+                "consequence": consequence,
+                "opts": self.model._meta,
+            }
+            return TemplateResponse(request, "admin/numbers/finding/confirm.html", context)
+        actor = Actor.for_user(request.user, ip=client_ip(request), request_id=request.id)
+        for finding in findings:
+            try:
+                if finding.organization is None:
+                    raise InventoryConflict("The platform's account has it; it belongs to nobody.")
+                self.message_user(
+                    request, f"{finding.phone_number} {act(actor, finding)}", messages.SUCCESS
+                )
+            except BurkiError as error:
+                why = sentence(error)
+                if finding.phone_number not in why:
+                    why = f"{finding.phone_number}: {why}"
+                self.message_user(request, why, messages.ERROR)
+        return None
+
+
+def _adopt(actor: Actor, finding: Finding) -> str:
+    adopt_orphan(actor=actor, organization=finding.organization, finding=finding)
+    return "is adopted."
+
+
+def _close_ghost(actor: Actor, finding: Finding) -> str:
+    close_ghost(actor=actor, organization=finding.organization, finding=finding)
+    return "is closed."
+
+
+def _repair(actor: Actor, finding: Finding) -> str:
+    if finding.number is None:
+        raise InventoryConflict("It is none of our numbers: there is nothing to repair.")
+    repaired = repair_number(actor=actor, organization=finding.organization, number=finding.number)
+    if repaired.agrees:
+        return "is set as we have it."
+    return f"was set, but the provider does not show it yet: {', '.join(repaired.differences)}."

@@ -20,6 +20,7 @@ LOOKUPS = 6.0  # looking for an order's result, together
 READ = 8.0  # one search or another read
 PREPARE = 8.0  # all that is asked before the claim, together
 NEXT_ATTEMPT = 12.0  # what must be left of a request to try another number
+COMPARE = 240.0  # listing a whole account in the background
 SEND_WITHIN = 10.0  # of the claim, or not at all
 
 # Settling.
@@ -33,6 +34,7 @@ LATE_LOOKS = 3
 PENDING_NEEDS_A_PERSON_AFTER = 3 * 86_400.0
 FINISH_AFTER = 3.0  # a number whose own id or routing is not known yet
 PRICE_AFTER = 60.0  # a number bought without knowing its price
+FINDING_IS_SURE_AFTER = 600.0  # between two comparisons that saw the same orphan or ghost
 
 # How long other facts may be relied on.
 OFFER_IS_FRESH = timedelta(minutes=15)
@@ -70,6 +72,10 @@ class Deadline:
     def slice(self, seconds: float) -> Deadline:
         """At most `seconds` (unscaled) from now, and never later than this deadline."""
         return Deadline(min(self._ends, now() + scaled(seconds)))
+
+    def share(self, parts: int) -> Deadline:
+        """The first of so many equal parts of what remains."""
+        return Deadline(now() + self.remaining() / parts)
 
     def without(self, seconds: float) -> Deadline:
         """This deadline with `seconds` (unscaled) kept in reserve."""

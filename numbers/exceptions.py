@@ -103,6 +103,30 @@ class PreviewFailed(ProviderError):
         )
 
 
+class SyncFailed(ProviderError):
+    """No account that was to be compared could be."""
+
+    @classmethod
+    def of(cls, failures: dict[str, ProviderError]) -> "SyncFailed":
+        """Out of why each provider's account failed; there is at least one."""
+        first = next(iter(failures.values()))
+        same = all(error.code == first.code for error in failures.values())
+        return cls(
+            f"Failed to sync phone numbers from {' and '.join(failures)}",
+            code=first.code if same else cls.code,
+            hint="; ".join(
+                f"{name}: {error.hint or error.detail}" for name, error in failures.items()
+            ),
+            retryable=any(error.retryable for error in failures.values()),
+        )
+
+
+class InventoryConflict(BurkiError):
+    """What a finding says is not so, or not any more: compare again, and look."""
+
+    code = "inventory_conflict"
+
+
 class LostRace(Exception):
     """A compare-and-swap found the row already moved: read it again and answer from it."""
 

@@ -1,10 +1,13 @@
 """Background jobs by name. Deferred in the transaction of the row that they serve, they exist if
 and only if the row does; the tasks themselves are in `numbers.tasks`, which imports services."""
 
+from contextlib import suppress
 from datetime import timedelta
 
+from django.db import transaction
 from django.utils import timezone
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import AlreadyEnqueued
 
 from numbers.models import Purchase, Release
 
@@ -27,3 +30,14 @@ def finish_number_later(phone_number_id: int, *, after: timedelta) -> None:
     app.configure_task(
         "numbers.tasks.finish_number", queue="settle", schedule_at=timezone.now() + after
     ).defer(phone_number_id=phone_number_id)
+
+
+def compare_account_later(account_id: int) -> None:
+    """Compare an account with our rows, unless that is waiting to be done already."""
+    job = app.configure_task(
+        "numbers.tasks.compare_account",
+        queue="default",
+        queueing_lock=f"compare_account:{account_id}",
+    )
+    with suppress(AlreadyEnqueued), transaction.atomic():
+        job.defer(account_id=account_id)

@@ -9,12 +9,13 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Status
 
-from numbers import reconcile
+from numbers import inventory, jobs, reconcile
 from numbers.clocks import after
 from numbers.models import Purchase, Release
 from numbers.services.finishing import finish_number as finish
 from numbers.services.offers import purge_offers as purge
 from organizations.actors import Actor
+from organizations.models import ProviderAccount
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +69,25 @@ async def retry_stalled(context, timestamp: int) -> None:
             await app.job_manager.retry_job(job)
         except UniqueViolation:  # its queueing lock is taken: the same work is queued already
             await app.job_manager.finish_job(job, Status.FAILED, delete_job=False)
+
+
+@app.periodic(cron="43 * * * *")
+@app.task(
+    name="numbers.tasks.compare_inventories",
+    queue="default",
+    queueing_lock="compare_inventories",
+)
+def compare_inventories(timestamp: int) -> None:
+    """Every hour each account is compared with our rows, in a job of its own."""
+    for account in inventory.accounts_to_compare():
+        jobs.compare_account_later(account.pk)
+
+
+@app.task(name="numbers.tasks.compare_account", queue="default")
+def compare_account(*, account_id: int) -> None:
+    """Trouble at the provider is logged; the next hour tries again."""
+    account = ProviderAccount.objects.select_related("organization").get(pk=account_id)
+    inventory.compare_account(account, actor=Actor.system("compare"), dry_run=False)
 
 
 @app.periodic(cron="17 3 * * *")

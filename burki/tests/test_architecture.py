@@ -51,7 +51,7 @@ def offenders(folders: tuple[str, ...], forbidden: tuple[str, ...]) -> list[str]
         (("organizations",), ("assistants", "numbers")),
         (("assistants",), ("numbers",)),
         (
-            ("numbers/services", "numbers/reconcile.py"),
+            ("numbers/services", "numbers/reconcile.py", "numbers/inventory.py"),
             ("numbers.api", "numbers.ui", "numbers.admin", "numbers.tasks", "numbers.webhooks"),
         ),
         (
@@ -60,12 +60,13 @@ def offenders(folders: tuple[str, ...], forbidden: tuple[str, ...]) -> list[str]
         ),
         (
             ("numbers/providers",),
-            ("numbers.models", "numbers.services", "numbers.reconcile", "organizations",
-             "assistants", "django.db.models"),
+            ("numbers.models", "numbers.services", "numbers.reconcile", "numbers.inventory",
+             "organizations", "assistants", "django.db.models"),
         ),
         (
             ("numbers/models",),
-            ("numbers.services", "numbers.providers", "numbers.api", "numbers.reconcile"),
+            ("numbers.services", "numbers.providers", "numbers.api", "numbers.reconcile",
+             "numbers.inventory"),
         ),
         (("numbers/sandbox",), ("burki", "organizations", "assistants", "numbers", "django")),
     ],
@@ -90,6 +91,7 @@ def test_nobody_imports_numbers_but_the_url_table_and_itself():
     assert offenders(("burki",), ("numbers",)) == [
         "burki/__init__.py imports numbers",  # lends it our directory
         "burki/urls.py imports numbers.api.urls",
+        "burki/urls.py imports numbers.api.urls.neighbours",
         "burki/urls.py imports numbers.api.urls.urlpatterns",
     ]
 
@@ -150,11 +152,37 @@ def test_only_purchase_number_reaches_the_order():
 def test_settling_and_background_work_have_no_way_to_buy():
     assert (
         offenders(
-            ("numbers/reconcile.py", "numbers/tasks.py", "numbers/jobs.py"),
+            (
+                "numbers/reconcile.py",
+                "numbers/inventory.py",
+                "numbers/tasks.py",
+                "numbers/jobs.py",
+                "numbers/services/inventory_actions.py",
+                "numbers/services/findings.py",
+                "numbers/services/evidence.py",
+            ),
             ("numbers.services.purchase",),
         )
         == []
     )
+
+
+def test_only_the_layers_above_the_services_compare_inventories():
+    """Services are called by a comparison; none of them starts one."""
+    assert offenders(("numbers/services", "numbers/reconcile.py"), ("numbers.inventory",)) == []
+
+
+def test_a_comparison_has_no_way_to_change_anything_at_a_provider():
+    changing = {"buy", "release", "configure", "make_routing", "check_routing", "cancel_order"}
+    looking = ("inventory.py", "services/evidence.py", "services/findings.py",
+               "management/commands/reconcile_numbers.py")  # fmt: skip
+
+    assert [
+        (name, node.attr)
+        for name in looking
+        for node in ast.walk(ast.parse((ROOT / "numbers" / name).read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in changing
+    ] == []
 
 
 def test_every_function_that_can_spend_says_so():
@@ -170,7 +198,7 @@ def test_every_function_that_can_spend_says_so():
 
 
 def test_no_broad_except_but_where_it_is_permitted():
-    """Around call and record, and where one purchase must not stop a sweep over others."""
+    """Around call and record, and where one row must not stop a sweep over others."""
     found = []
     for path in sources("numbers", "organizations", "assistants"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -180,6 +208,7 @@ def test_no_broad_except_but_where_it_is_permitted():
                 found.append(str(path.relative_to(ROOT)))
 
     assert [f for f in found if "sandbox" not in f] == [
+        "numbers/management/commands/reconcile_numbers.py",
         "numbers/services/purchase.py",
         "numbers/services/release.py",
         "numbers/services/routing.py",

@@ -1,7 +1,17 @@
 from numbers.models.fallbacks import FallbackPurchase
+from numbers.models.inventory import Comparison, Finding
 from numbers.models.offers import Offer, ProviderSetup
 from numbers.models.phone_numbers import PhoneNumber
 from numbers.models.purchases import Purchase
 from numbers.models.releases import Release
 
-__all__ = ["FallbackPurchase", "Offer", "PhoneNumber", "ProviderSetup", "Purchase", "Release"]
+__all__ = [
+    "Comparison",
+    "FallbackPurchase",
+    "Finding",
+    "Offer",
+    "PhoneNumber",
+    "ProviderSetup",
+    "Purchase",
+    "Release",
+]

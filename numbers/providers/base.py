@@ -8,7 +8,7 @@ also raise `OutcomeUnknown`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
@@ -99,6 +99,11 @@ class OwnedNumber:
     routing: Routing = Routing()
     reference: str = ""  # our tag, if it carries one
     created_at: datetime | None = None
+    # False while the provider is still working on having it, or on giving it away.
+    in_service: bool = True
+    # Settings that keep the addresses in `routing` from working, by the provider's own names;
+    # those that begin with `sms_` concern messages, all others calls.
+    overrides: dict[str, str] = field(default_factory=dict)
     raw: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -212,12 +217,25 @@ class NumberProvider(ABC):
         """The number in this account, compared exactly, or None after a complete answer."""
 
     @abstractmethod
+    def list_numbers(self) -> list[OwnedNumber]:
+        """Every number in this account, all pages of the list. Only a complete answer counts:
+        anything less raises."""
+
+    @abstractmethod
     def cancel_order(self, order: Order) -> None:
         """Withdraw an order that is blocked. Whether it worked, a look must tell."""
 
     @abstractmethod
-    def configure(self, number_id: str, routing: Routing, friendly_name: str = "") -> None:
-        """Set where the number sends calls and messages; empty fields stay as they are."""
+    def configure(
+        self,
+        number_id: str,
+        routing: Routing,
+        friendly_name: str = "",
+        *,
+        clear: Collection[str] = (),
+    ) -> None:
+        """Set where the number sends calls and messages; empty fields stay as they are. `clear`
+        names settings (of a number's `overrides`) that are to be taken away."""
 
     @abstractmethod
     def check_routing(

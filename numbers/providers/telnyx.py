@@ -8,7 +8,7 @@ not used, because it repeats orders by itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
@@ -45,10 +45,12 @@ from numbers.providers.http import (
     session_for,
 )
 from numbers.providers.telnyx_answers import (
+    is_gone,
     messages,
     read_available,
     read_order,
     rows,
+    to_listed,
     to_order,
     to_owned,
 )
@@ -207,15 +209,28 @@ class TelnyxProvider(NumberProvider):
             "handle_messaging_profile_error": "true",
         }
         for item in self._pages("/phone_numbers", filters):
-            if item.get("phone_number") == phone_number and item.get("status") != "deleted":
+            if item.get("phone_number") == phone_number and not is_gone(item):
                 return to_owned(item)
         return None
+
+    def list_numbers(self) -> list[OwnedNumber]:
+        # Never with handle_messaging_profile_error: it leaves out the profiles when Telnyx cannot
+        # tell them, and every number would seem to have lost its own.
+        items = self._pages("/phone_numbers", {})
+        return [to_listed(item) for item in items if not is_gone(item)]
 
     def cancel_order(self, order: Order) -> None:
         for sub_order in order.sub_order_ids:
             self._send("PATCH", f"/sub_number_orders/{sub_order}/cancel", clocks.READ)
 
-    def configure(self, number_id: str, routing: Routing, friendly_name: str = "") -> None:
+    def configure(
+        self,
+        number_id: str,
+        routing: Routing,
+        friendly_name: str = "",
+        *,
+        clear: Collection[str] = (),
+    ) -> None:
         if routing.connection_id:
             self._send(
                 "PATCH",
@@ -299,7 +314,7 @@ class TelnyxProvider(NumberProvider):
         else:
             if not isinstance(data, dict):
                 raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
-            if data.get("status") != "deleted":
+            if not is_gone(data):
                 return True
         listed = self.find_number(phone_number)
         return listed is not None and listed.number_id == number_id

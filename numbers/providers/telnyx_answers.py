@@ -21,6 +21,19 @@ from numbers.providers.http import ProviderMessage
 
 _NO_REASON = "Telnyx gave no reason. Search and choose another number, or ask Telnyx support."
 _DOCUMENTS = "Telnyx needs documents for this number: file them in its portal, then buy again."
+# Telnyx's words for numbers that its list still shows and the account does not have any more, and
+# for those that it does not have yet.
+_GONE = frozenset({"deleted", "purchase-failed", "port-failed", "ported-out"})
+_NOT_YET = frozenset(
+    {
+        "purchase-pending",
+        "port-pending",
+        "provision-pending",
+        "requirement-info-pending",
+        "requirement-info-under-review",
+        "requirement-info-exception",
+    }
+)
 
 
 def messages(text: str) -> list[ProviderMessage] | None:
@@ -130,8 +143,21 @@ def to_owned(item: dict[str, Any]) -> OwnedNumber:
         ),
         reference=str(item.get("customer_reference") or ""),
         created_at=to_time(item.get("purchased_at")),
+        in_service=str(item.get("status")) not in _NOT_YET,
         raw={"status": item.get("status")},
     )
+
+
+def is_gone(item: dict[str, Any]) -> bool:
+    """Whether the row is of a number that the account does not have any more."""
+    return str(item.get("status")) in _GONE
+
+
+def to_listed(item: dict[str, Any]) -> OwnedNumber:
+    """A row of the list of all numbers, which must say which number it is."""
+    if not (item.get("id") and item.get("phone_number")):
+        raise ProviderUnreachable(provider_message="Telnyx lists a number without its id.")
+    return to_owned(item)
 
 
 def to_time(text: Any) -> datetime | None:

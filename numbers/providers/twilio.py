@@ -6,7 +6,7 @@ One POST buys a number and sets its webhooks, and its answer is final.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from urllib.parse import urlsplit
@@ -46,7 +46,15 @@ from numbers.providers.base import (
     amount,
 )
 from numbers.providers.http import raise_for_error, read_json, session_for
-from numbers.providers.twilio_answers import messages, priced, to_available, to_order, to_owned
+from numbers.providers.twilio_answers import (
+    messages,
+    priced,
+    require_whole,
+    to_available,
+    to_listed,
+    to_order,
+    to_owned,
+)
 from numbers.providers.twilio_codes import CODES
 
 _NUMBER_SID = re.compile(r"PN[0-9a-fA-F]{32}")
@@ -57,6 +65,7 @@ _UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, RecursionError, 
 # The SDK takes whatever a page holds for its rows: without these it is no list.
 _LISTS = re.compile(r"/(IncomingPhoneNumbers|AvailablePhoneNumbers/\w\w/\w+)\.json$")
 _ROWS = {"I": "incoming_phone_numbers", "A": "available_phone_numbers"}
+_PAGE = 1000
 
 
 class TwilioProvider(NumberProvider):
@@ -195,10 +204,28 @@ class TwilioProvider(NumberProvider):
                     return to_owned(item)
         return None
 
+    def list_numbers(self) -> list[OwnedNumber]:
+        found: list[OwnedNumber] = []
+        with self._reading(clocks.READ):
+            page = self._client.incoming_phone_numbers.page(page_size=_PAGE)
+        while page is not None:
+            with self._reading(clocks.READ):
+                require_whole(page)
+                found += [to_listed(item) for item in page]
+                page = page.next_page()
+        return found
+
     def cancel_order(self, order: Order) -> None:
         """Twilio has no orders to cancel."""
 
-    def configure(self, number_id: str, routing: Routing, friendly_name: str = "") -> None:
+    def configure(
+        self,
+        number_id: str,
+        routing: Routing,
+        friendly_name: str = "",
+        *,
+        clear: Collection[str] = (),
+    ) -> None:
         fields = {
             "friendly_name": friendly_name,
             "voice_url": routing.voice_url,
@@ -207,10 +234,11 @@ class TwilioProvider(NumberProvider):
             "sms_method": "POST" if routing.sms_url else "",
             "status_callback": routing.status_callback,
         }
+        fields = {k: v for k, v in fields.items() if v}
+        # A method is set with its address; an application or trunk has to be taken away.
+        fields |= {name: "" for name in clear if name.endswith("_sid")}
         with self._reading(clocks.READ):
-            self._client.incoming_phone_numbers(number_id).update(
-                **{k: v for k, v in fields.items() if v}
-            )
+            self._client.incoming_phone_numbers(number_id).update(**fields)
 
     def check_routing(
         self, routing: Routing, *, webhook_url: str, set_missing: bool = True

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from twilio.base.page import Page
+
 from numbers.providers.base import AvailableNumber, Order, OrderState, OwnedNumber, Price, Routing
 from numbers.providers.http import ProviderMessage
 
@@ -69,5 +71,28 @@ def to_owned(item: Any) -> OwnedNumber:
         ),
         reference=(parse_qs(urlsplit(callback).query).get("purchase") or [""])[0],
         created_at=item.date_created if isinstance(item.date_created, datetime) else None,
+        overrides=_to_overrides(item),
         raw={"status": item.status},
     )
+
+
+def to_listed(item: Any) -> OwnedNumber:
+    """A row of the list of all numbers. Raises ValueError when it does not say which it is."""
+    number = to_owned(item)
+    if not (number.number_id and number.phone_number):
+        raise ValueError("a number without its id")
+    return number
+
+
+def require_whole(page: Page) -> None:
+    """Raises ValueError unless the page says whether another one follows: the SDK takes silence
+    for the end of the list."""
+    if "next_page_uri" not in page._payload:
+        raise ValueError("not a page of a list")
+
+
+def _to_overrides(item: Any) -> dict[str, str]:
+    """Beside an application or a trunk Twilio ignores the address; our addresses take POST."""
+    names = ("voice_application_sid", "trunk_sid", "sms_application_sid")
+    found = {name: getattr(item, name) for name in (*names, "voice_method", "sms_method")}
+    return {name: str(value) for name, value in found.items() if value and value != "POST"}

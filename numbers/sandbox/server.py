@@ -151,6 +151,23 @@ class SandboxServer:
         self._state.save()
         return shown
 
+    def alter(self, phone_number: str, **over: Any) -> None:
+        """Change fields of an owned number's record, as if somebody had done it elsewhere;
+        `visible` as in `own`. Raises KeyError if nobody has the number."""
+        if "visible" in over:
+            over["visible_from"] = 0.0 if over.pop("visible") else NEVER
+        with self._state.lock:
+            self._state.numbers[phone_number].update(over)
+            self._state.changed()
+        self._state.save()
+
+    def disown(self, phone_number: str) -> None:
+        """Take a number out of its account, as if it had been released elsewhere. Raises KeyError
+        if nobody has it."""
+        with self._state.lock:
+            self._state.remove_number(self._state.numbers[phone_number])
+        self._state.save()
+
     def owned(
         self, *, provider: str | None = None, account: str | None = None
     ) -> list[dict[str, Any]]:

@@ -4,6 +4,8 @@ The first level that has anything wins. Levels are never mixed, and a set that i
 disabled or unreadable stops: it never falls through to somebody else's money.
 """
 
+import contextlib
+
 from django.conf import settings
 from django.db import IntegrityError
 from django.utils.crypto import salted_hmac
@@ -11,7 +13,7 @@ from django.utils.crypto import salted_hmac
 from assistants.models import Assistant
 from numbers import clocks
 from numbers.clocks import Deadline
-from numbers.exceptions import NotConfigured
+from numbers.exceptions import NotConfigured, ProviderError
 from numbers.models import PhoneNumber, ProviderSetup
 from numbers.providers.base import Credentials, Routing
 from numbers.providers.registry import driver_for
@@ -89,6 +91,17 @@ def _environment_has_any(provider: str) -> bool:
     if provider == Provider.TWILIO:
         return bool(settings.TWILIO_ACCOUNT_SID or settings.TWILIO_AUTH_TOKEN)
     return bool(settings.TELNYX_API_KEY)
+
+
+def environment_accounts() -> list[ProviderAccount]:
+    """The platform's accounts that the environment names now. One whose new key cannot be checked
+    now is left out."""
+    found = []
+    for provider in Provider.values:
+        if _environment_has_any(provider):
+            with contextlib.suppress(ProviderError):
+                found.append(_environment_account(provider))
+    return found
 
 
 def _environment_account(provider: str) -> ProviderAccount:

@@ -23,9 +23,9 @@ def test_the_table_of_scenarios_is_the_sandboxes():
 
 
 def test_every_route_in_the_readme_exists():
-    routes = re.findall(r"`(?:GET|POST) (/phone-numbers[^`]*)`", README)
+    routes = re.findall(r"`(?:GET|POST) ((?:/api/v1/|/phone-numbers)[^`]*)`", README)
 
-    assert len(routes) == 5
+    assert len(routes) == 6
     for route in routes:
         assert resolve(route.replace("{number}", "+14155551234").replace("{id}", "1"))
 

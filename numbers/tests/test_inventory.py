@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from burki.testing import in_threads
 from numbers.models import Finding, PhoneNumber
-from numbers.testing import LISTS, ORPHAN, account_of, bought, changes_sent, compared, own
+from numbers.tests.inventories import LISTS, ORPHAN, account_of, bought, changes_sent, compared, own
 from organizations.models import AuditEvent
 
 BOTH = pytest.mark.parametrize("provider", ["twilio", "telnyx"])

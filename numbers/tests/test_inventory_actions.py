@@ -11,7 +11,7 @@ from numbers.exceptions import InventoryConflict, NumberNotFound, ProviderError
 from numbers.models import Finding, PhoneNumber
 from numbers.services.inventory_actions import close_ghost, repair_number
 from numbers.services.release import release_number
-from numbers.testing import (
+from numbers.tests.inventories import (
     account_of,
     bought,
     changes_sent,

@@ -6,7 +6,15 @@ from django.test import Client
 from burki.testing import make_user
 from numbers.inventory import accounts_to_compare
 from numbers.models import Finding, PhoneNumber
-from numbers.testing import ORPHAN, account_of, bought, compared, finding_of, minutes_pass, own
+from numbers.tests.inventories import (
+    ORPHAN,
+    account_of,
+    bought,
+    compared,
+    finding_of,
+    minutes_pass,
+    own,
+)
 from organizations.models import AuditEvent
 
 PAGE = "/admin/numbers/finding/"

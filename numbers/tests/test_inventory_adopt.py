@@ -19,7 +19,7 @@ from numbers.inventory import accounts_to_compare
 from numbers.models import Finding, Offer, PhoneNumber, Purchase
 from numbers.services.inventory_actions import adopt_orphan, repair_number
 from numbers.services.purchase import purchase_number
-from numbers.testing import (
+from numbers.tests.inventories import (
     ORPHAN,
     account_of,
     changes_sent,

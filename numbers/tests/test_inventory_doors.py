@@ -14,7 +14,7 @@ from numbers import tasks
 from numbers.inventory import accounts_to_compare, sync_organization
 from numbers.models import Finding, PhoneNumber
 from numbers.providers import http as provider_http
-from numbers.testing import (
+from numbers.tests.inventories import (
     LISTS,
     ORPHAN,
     account_of,

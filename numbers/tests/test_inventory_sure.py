@@ -16,7 +16,7 @@ from burki.testing import (
 )
 from numbers.inventory import accounts_to_compare, compare_account
 from numbers.models import Comparison, Finding, PhoneNumber, Purchase
-from numbers.testing import (
+from numbers.tests.inventories import (
     ORPHAN,
     account_of,
     bought,

@@ -6,7 +6,7 @@ from burki.testing import NOWHERE, SYSTEM, TELNYX_NUMBER
 from numbers.inventory import accounts_to_compare, compare_account
 from numbers.models import Comparison, Finding, Purchase
 from numbers.providers import http as provider_http
-from numbers.testing import LISTS, ORPHAN, account_of, bought, compared, minutes_pass, own
+from numbers.tests.inventories import LISTS, ORPHAN, account_of, bought, compared, minutes_pass, own
 
 BOTH = pytest.mark.parametrize("provider", ["twilio", "telnyx"])
 

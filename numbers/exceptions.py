@@ -157,7 +157,7 @@ class PurchaseRefused(PurchaseError):
             provider_code=purchase.provider_code or None,
             hint=purchase.hint or None,
         )
-        if self.code == "unavailable":
+        if self.code == "unavailable" and not replayed:  # a repeat needs a new key to go on
             self.retry_after = 5
 
 
@@ -256,7 +256,7 @@ class ReleaseRefused(ReleaseError):
             provider_code=release.provider_code or None,
             hint=release.hint or None,
         )
-        if self.code == "unavailable":
+        if self.code == "unavailable" and not replayed:  # a repeat needs a new key to go on
             self.retry_after = 5
 
 

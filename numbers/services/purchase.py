@@ -39,6 +39,7 @@ from numbers.providers.base import (
 from numbers.providers.registry import DRIVERS, driver_for
 from numbers.reconcile import look_at_purchase
 from numbers.services import recording, routing, settling, spending
+from numbers.services.accounts import credentials_of
 from numbers.services.answers import Purchased, answer
 from numbers.services.fallback import buy_one_of_several
 from numbers.services.preparing import Plan, prepare
@@ -133,6 +134,8 @@ def _attempt(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> Purc
         claiming_since = clocks.now()
         purchase = _claim(request, plan, actor)
     except (IntegrityError, ProviderError, PurchaseError, Unavailable) as error:
+        if getattr(error, "code", "") in ("number_unavailable", "number_already_in_account"):
+            _look_for_late_success(request, actor, deadline)
         # Somebody may have claimed the number, or used the key, since we looked: that decides.
         if (repeat := repeat_of_key(request)) is not None:
             return answer(repeat, replayed=True)
@@ -157,6 +160,20 @@ def _attempt(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> Purc
     return answer(purchase)
 
 
+def _look_for_late_success(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> None:
+    """A number that an account has by surprise may be what a purchase of ours did not find."""
+    inferred = Purchase.objects.select_related("account").filter(
+        provider=request.provider,
+        phone_number=request.phone_number,
+        state=State.REFUSED,
+        evidence=Purchase.Evidence.NOT_FOUND,
+    )
+    for purchase in inferred:
+        with contextlib.suppress(ProviderError):
+            looking = driver_for(credentials_of(purchase.account), deadline.slice(clocks.LOOKUPS))
+            look_at_purchase(purchase, driver=looking, actor=actor)
+
+
 def _answer_held(request: PurchaseRequest, held: PhoneNumber, actor: Actor) -> Purchased:
     """What to say when a live row holds the number; no provider is called."""
     if held.organization_id != request.organization.pk:
@@ -168,6 +185,9 @@ def _answer_held(request: PurchaseRequest, held: PhoneNumber, actor: Actor) -> P
     purchase = held.purchases.order_by("-pk").first()
     if held.status == PhoneNumber.Status.RELEASING:
         raise NumberAlreadyOwned(request.phone_number, hint="It is being released right now.")
+    if purchase is None and held.status == PhoneNumber.Status.CLAIMED:
+        # Its purchase was refused between our two reads: the claim is gone by now.
+        raise Unavailable("Somebody else just tried to buy this number.", charged=False)
     if purchase is None:  # adopted, not bought through us
         raise NumberAlreadyOwned(request.phone_number)
     if purchase.state in (State.ORDERING, State.UNCERTAIN):

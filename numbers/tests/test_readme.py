@@ -6,6 +6,7 @@ from django.conf import settings
 from django.urls import resolve
 
 from numbers.sandbox import SCENARIOS
+from numbers.tests.test_scenarios import TABLE, Ends
 
 README = (settings.BASE_DIR / "README.md").read_text()
 
@@ -25,7 +26,7 @@ def test_the_table_of_scenarios_is_the_sandboxes():
 def test_every_route_in_the_readme_exists():
     routes = re.findall(r"`(?:GET|POST) ((?:/api/v1/|/phone-numbers)[^`]*)`", README)
 
-    assert len(routes) == 6
+    assert len(routes) == 9
     for route in routes:
         assert resolve(route.replace("{number}", "+14155551234").replace("{id}", "1"))
 
@@ -35,3 +36,39 @@ def test_every_path_in_the_readme_exists():
 
     assert len(paths) >= 10
     assert [path for path in paths if not (settings.BASE_DIR / path).exists()] == []
+
+
+ANSWERS = {
+    "completed": ("200", "true"),
+    "pending": ("200", "true"),
+    "refused": ("500", "false"),
+    "uncertain": ("504", "null"),
+    "": ("409", "false"),
+}
+
+
+def told(ends: Ends) -> str:
+    """`POSTs, HTTP answer, charged, state → final state`, as the page shows them."""
+    answer, charged = ANSWERS[ends.state]
+    states = " → ".join(dict.fromkeys(s for s in (ends.state, ends.at_last) if s)) or "not tried"
+    code = f" ({ends.code})" if ends.code else ""
+    return f"{ends.posts} | {answer} | {charged} | {states}{code}"
+
+
+def fault_table() -> str:
+    rows = [
+        "| | what the provider does | orders sent | HTTP | charged | state | orders sent | HTTP "
+        "| charged | state |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    rows += [
+        f"| {digits} | {SCENARIOS[digits].name} | {told(twilio)} | {told(telnyx)} |"
+        for digits, (twilio, telnyx) in TABLE.items()
+    ]
+    return "\n".join(rows)
+
+
+def test_the_page_of_faults_says_what_the_tests_prove():
+    page = (settings.BASE_DIR / "docs" / "provider-faults.md").read_text()
+
+    assert page.endswith(f"\n\n{fault_table()}\n")

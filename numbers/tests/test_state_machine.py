@@ -17,12 +17,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from burki.errors import BurkiError
 from burki.testing import SYSTEM, make_organization, make_telnyx_account
 from numbers import reconcile
+from numbers.inventory import compare_account, sync_organization
 from numbers.models import PhoneNumber, Purchase, Release
 from numbers.sandbox import SandboxServer
 from numbers.services import spending
 from numbers.services.purchase import purchase_number
 from numbers.services.release import release_number
-from organizations.models import AuditEvent
+from organizations.models import AuditEvent, ProviderAccount
 
 THOROUGH = os.environ.get("HYPOTHESIS_PROFILE") == "thorough"
 EXAMPLES = 2000 if THOROUGH else 50
@@ -68,6 +69,7 @@ class Promise(RuleBasedStateMachine):
         self.keys = itertools.count()
         self.asked: list[dict] = []
         self.foreign: dict[str, dict] = {}
+        self.by_hand: set[str] = set()
         self.kill = KillAt()
         logging.getLogger("burki.events").addHandler(self.kill)
 
@@ -170,6 +172,37 @@ class Promise(RuleBasedStateMachine):
                 provider="twilio", account="AC" + "f" * 32, phone_number=number
             )
 
+    @rule(who=st.integers(0, 1), digits=st.sampled_from(["1003", "5002"]))
+    def its_owner_buys_one_by_hand_at_telnyx(self, who, digits) -> None:
+        """In the organization's own account, past us: ours only after a sync."""
+        number = self.number(digits)
+        if not any(o["phone_number"] == number for o in self.sandbox.owned()):
+            account = self.telnyx(who).secret.partition(".")[0]
+            self.sandbox.own(provider="telnyx", account=account, phone_number=number)
+            self.by_hand.add(number)
+
+    @rule(who=st.integers(0, 1))
+    def the_telnyx_key_is_rotated(self, who) -> None:
+        account = self.telnyx(who)
+        account.secret = f"{account.secret.partition('.')[0]}.key-{next(self.keys)}-0123456789"
+        account.save(update_fields=["encrypted_credentials"])
+
+    @rule(who=st.integers(0, 1), sync=st.booleans())
+    def the_inventory_is_compared(self, who, sync) -> None:
+        """Comparing changes nothing; a sync adopts what the owner bought by hand."""
+        before = {n.pk: n.status for n in self.rows()}
+        try:
+            if sync:
+                sync_organization(actor=SYSTEM, organization=self.organizations[who])
+                return
+            compare_account(self.telnyx(who), actor=SYSTEM, dry_run=False)
+        except BurkiError:
+            pass
+        assert {n.pk: n.status for n in self.rows() if n.pk in before} == before
+
+    def telnyx(self, who: int) -> ProviderAccount:
+        return self.organizations[who].provider_accounts.get(provider="telnyx")
+
     def rows(self) -> list[PhoneNumber]:
         return list(
             PhoneNumber.objects.select_related("organization")
@@ -206,8 +239,11 @@ class Promise(RuleBasedStateMachine):
         live = {n.provider_number_id: n for n in rows if n.status != "released"}
         owned = {o.get("sid") or o["id"]: o for o in self.sandbox.owned()}
         ours = {key: o for key, o in owned.items() if o["phone_number"] not in self.foreign}
-        # Everything bought through us is known, active and the right one; nothing else is.
-        assert set(live) == set(ours)
+        # Everything bought through us is known, active and the right one; nothing else is, but
+        # for what was bought by hand and adopted.
+        assert set(live) <= set(ours)
+        unknown = {o["phone_number"] for key, o in ours.items() if key not in live}
+        assert unknown <= self.by_hand
         for key, number in live.items():
             assert number.status == "active"
             assert number.phone_number == ours[key]["phone_number"]

@@ -110,7 +110,12 @@ if DATABASES["default"]["ENGINE"] != "django.db.backends.postgresql":
     raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL database.")
 # No ATOMIC_REQUESTS, ever: a provider is never called inside a transaction (claim, call, record).
 DATABASES["default"] |= {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
-DATABASES["default"].setdefault("OPTIONS", {})["pool"] = {
+# A process that is frozen, or whose machine is gone, in the middle of a transaction holds its
+# organization's lock: PostgreSQL ends such a transaction, and nobody waits for a lock for ever.
+DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
+    "options", "-c idle_in_transaction_session_timeout=10s -c lock_timeout=5s"
+)
+DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": 0,
     "max_size": env.int("DB_POOL_MAX", default=4),
     "timeout": 5,  # well inside a request's deadline of 25 s

@@ -5,6 +5,7 @@ down what it saw.
 as anything else.
 """
 
+import contextlib
 import logging
 from uuid import UUID
 
@@ -90,6 +91,22 @@ def look_at_purchase(purchase: Purchase, *, driver: NumberProvider, actor: Actor
         return _record(purchase, look, actor)
     except LostRace:
         return Purchase.objects.get(pk=purchase.pk)
+
+
+def look_for_late_success(
+    provider: str, phone_number: str, *, actor: Actor, deadline: Deadline
+) -> None:
+    """A number that an account has by surprise may be what a purchase of ours did not find."""
+    inferred = Purchase.objects.select_related("account").filter(
+        provider=provider,
+        phone_number=phone_number,
+        state=State.REFUSED,
+        evidence=Evidence.NOT_FOUND,
+    )
+    for purchase in inferred:
+        with contextlib.suppress(ProviderError):
+            looking = driver_for(credentials_of(purchase.account), deadline.slice(clocks.LOOKUPS))
+            look_at_purchase(purchase, driver=looking, actor=actor)
 
 
 def _record(purchase: Purchase, look: Look, actor: Actor) -> Purchase:

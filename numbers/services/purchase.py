@@ -37,9 +37,8 @@ from numbers.providers.base import (
     Routing,
 )
 from numbers.providers.registry import DRIVERS, driver_for
-from numbers.reconcile import look_at_purchase
+from numbers.reconcile import look_at_purchase, look_for_late_success
 from numbers.services import recording, routing, settling, spending
-from numbers.services.accounts import credentials_of
 from numbers.services.answers import Purchased, answer
 from numbers.services.fallback import buy_one_of_several
 from numbers.services.preparing import Plan, prepare
@@ -57,7 +56,7 @@ from organizations.permissions import NUMBERS_PURCHASE
 
 logger = logging.getLogger(__name__)
 
-State = Purchase.State
+State, Status = Purchase.State, PhoneNumber.Status
 
 
 def purchase_number(
@@ -135,16 +134,16 @@ def _attempt(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> Purc
         purchase = _claim(request, plan, actor)
     except (IntegrityError, ProviderError, PurchaseError, Unavailable) as error:
         if getattr(error, "code", "") in ("number_unavailable", "number_already_in_account"):
-            _look_for_late_success(request, actor, deadline)
+            look_for_late_success(
+                request.provider, request.phone_number, actor=actor, deadline=deadline
+            )
         # Somebody may have claimed the number, or used the key, since we looked: that decides.
         if (repeat := repeat_of_key(request)) is not None:
             return answer(repeat, replayed=True)
         if (held := holder(request)) is not None:
             return _answer_held(request, held, actor)
         if isinstance(error, IntegrityError):  # … and has given it back since
-            raise Unavailable(
-                "Somebody else just tried to buy this number.", charged=False
-            ) from None
+            raise _gave_up() from None
         if isinstance(error, ProviderError):
             return answer(_refuse_unclaimed(request, error, actor))
         raise
@@ -160,18 +159,9 @@ def _attempt(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> Purc
     return answer(purchase)
 
 
-def _look_for_late_success(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> None:
-    """A number that an account has by surprise may be what a purchase of ours did not find."""
-    inferred = Purchase.objects.select_related("account").filter(
-        provider=request.provider,
-        phone_number=request.phone_number,
-        state=State.REFUSED,
-        evidence=Purchase.Evidence.NOT_FOUND,
-    )
-    for purchase in inferred:
-        with contextlib.suppress(ProviderError):
-            looking = driver_for(credentials_of(purchase.account), deadline.slice(clocks.LOOKUPS))
-            look_at_purchase(purchase, driver=looking, actor=actor)
+def _gave_up() -> Unavailable:
+    """Whoever claimed the number has lost it again."""
+    return Unavailable("Somebody else just tried to buy this number.", charged=False)
 
 
 def _answer_held(request: PurchaseRequest, held: PhoneNumber, actor: Actor) -> Purchased:
@@ -183,11 +173,10 @@ def _answer_held(request: PurchaseRequest, held: PhoneNumber, actor: Actor) -> P
         )
         return answer(_refuse_unclaimed(request, taken, actor))
     purchase = held.purchases.order_by("-pk").first()
-    if held.status == PhoneNumber.Status.RELEASING:
+    if held.status == Status.RELEASING:
         raise NumberAlreadyOwned(request.phone_number, hint="It is being released right now.")
-    if purchase is None and held.status == PhoneNumber.Status.CLAIMED:
-        # Its purchase was refused between our two reads: the claim is gone by now.
-        raise Unavailable("Somebody else just tried to buy this number.", charged=False)
+    if purchase is None and held.status in (Status.CLAIMED, Status.PENDING):
+        raise _gave_up()  # its purchase was refused between our two reads
     if purchase is None:  # adopted, not bought through us
         raise NumberAlreadyOwned(request.phone_number)
     if purchase.state in (State.ORDERING, State.UNCERTAIN):
@@ -221,7 +210,7 @@ def _claim(request: PurchaseRequest, plan: Plan, actor: Actor) -> Purchase:
         provider=request.provider,
         phone_number=request.phone_number,
         friendly_name=request.friendly_name or request.phone_number,
-        status=PhoneNumber.Status.CLAIMED,
+        status=Status.CLAIMED,
         capabilities=place.capabilities if place else {},
         country=(place and place.country) or country_of(request.phone_number),
         region=place.region if place else "",

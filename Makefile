@@ -26,10 +26,11 @@ run: $(VENV)/run.stamp
 	@DEBUG=true SANDBOX=true $(BIN)/python manage.py up
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
 
 test-all: $(VENV)/dev.stamp lint
-	REQUIRE_ALL=1 HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q
+	REQUIRE_ALL=1 HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
+	REQUIRE_ALL=1 HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -m slow
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -8,26 +8,25 @@ not used, because it repeats orders by itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
-
-from django.conf import settings
 
 from numbers import clocks
+from numbers.clocks import Deadline
 from numbers.e164 import country_of, is_e164, national_digits, number_type_of, without_country_code
 from numbers.exceptions import (
-    NotConfigured,
     OutcomeUnknown,
     ProviderError,
     ProviderRefused,
     ProviderUnreachable,
     UnsupportedCriteria,
 )
+from numbers.providers import telnyx_connections
 from numbers.providers.base import (
     AvailableNumber,
     BuyRequest,
+    Credentials,
     Look,
     NumberProvider,
     Order,
@@ -39,14 +38,8 @@ from numbers.providers.base import (
     Sighting,
     Standing,
 )
-from numbers.providers.http import (
-    raise_for_error,
-    read_json,
-    session_for,
-)
 from numbers.providers.telnyx_answers import (
     is_gone,
-    messages,
     read_available,
     read_order,
     rows,
@@ -54,19 +47,20 @@ from numbers.providers.telnyx_answers import (
     to_order,
     to_owned,
 )
-from numbers.providers.telnyx_codes import CODES
+from numbers.providers.telnyx_client import TelnyxClient
 
 _POLLS = (0.1, 0.2, 0.4, 0.8, 1.0, 1.5, 2.0)  # seconds between looks at a fresh order
-_PAGE = 100
 _NORTH_AMERICA = ("US", "CA")
-# Destinations that a messaging profile of ours may send to.
-_ALL_DESTINATIONS = ["*"]
 
 
 class TelnyxProvider(NumberProvider):
     name = "telnyx"
     uses_connections = True
     sells_only_offers = True
+
+    def __init__(self, credentials: Credentials, deadline: Deadline):
+        super().__init__(credentials, deadline)
+        self._client = TelnyxClient(credentials, deadline)
 
     def search(self, criteria: SearchCriteria) -> list[AvailableNumber]:
         if criteria.region and criteria.country_code not in _NORTH_AMERICA:
@@ -89,7 +83,7 @@ class TelnyxProvider(NumberProvider):
             "filter[best_effort]": "false",  # never numbers outside of what was asked
             "filter[limit]": str(criteria.limit),
         }
-        data = self._get(
+        data = self._client.get(
             "/available_phone_numbers",
             {k: v for k, v in filters.items() if v},
             clocks.READ,
@@ -115,7 +109,7 @@ class TelnyxProvider(NumberProvider):
             "filter[best_effort]": "false",
             "filter[limit]": "5",
         }
-        data = self._get("/available_phone_numbers", filters, clocks.READ)
+        data = self._client.get("/available_phone_numbers", filters, clocks.READ)
         for item in rows(data):
             if item.get("phone_number") == phone_number:
                 return read_available(item, country_of(phone_number), number_type_of(phone_number))
@@ -154,9 +148,9 @@ class TelnyxProvider(NumberProvider):
                 hint="It was too late to send the order. Try again, with a new Idempotency-Key.",
                 retryable=True,
             )
-        data = self._send("POST", "/number_orders", clocks.ORDER_POST, spends=True, json=body).get(
-            "data"
-        )
+        data = self._client.send(
+            "POST", "/number_orders", clocks.ORDER_POST, spends=True, json=body
+        ).get("data")
         try:
             return to_order(data, request.phone_number)
         except (TypeError, KeyError, AttributeError) as error:
@@ -208,7 +202,7 @@ class TelnyxProvider(NumberProvider):
             "filter[phone_number]": phone_number.lstrip("+"),
             "handle_messaging_profile_error": "true",
         }
-        for item in self._pages("/phone_numbers", filters):
+        for item in self._client.pages("/phone_numbers", filters):
             if item.get("phone_number") == phone_number and not is_gone(item):
                 return to_owned(item)
         return None
@@ -216,12 +210,12 @@ class TelnyxProvider(NumberProvider):
     def list_numbers(self) -> list[OwnedNumber]:
         # Never with handle_messaging_profile_error: it leaves out the profiles when Telnyx cannot
         # tell them, and every number would seem to have lost its own.
-        items = self._pages("/phone_numbers", {})
+        items = self._client.pages("/phone_numbers", {})
         return [to_listed(item) for item in items if not is_gone(item)]
 
     def cancel_order(self, order: Order) -> None:
         for sub_order in order.sub_order_ids:
-            self._send("PATCH", f"/sub_number_orders/{sub_order}/cancel", clocks.READ)
+            self._client.send("PATCH", f"/sub_number_orders/{sub_order}/cancel", clocks.READ)
 
     def configure(
         self,
@@ -232,14 +226,14 @@ class TelnyxProvider(NumberProvider):
         clear: Collection[str] = (),
     ) -> None:
         if routing.connection_id:
-            self._send(
+            self._client.send(
                 "PATCH",
                 f"/phone_numbers/{number_id}",
                 clocks.READ,
                 json={"connection_id": routing.connection_id},
             )
         if routing.messaging_profile_id:
-            self._send(
+            self._client.send(
                 "PATCH",
                 f"/phone_numbers/{number_id}/messaging",
                 clocks.READ,
@@ -249,65 +243,16 @@ class TelnyxProvider(NumberProvider):
     def check_routing(
         self, routing: Routing, *, webhook_url: str, set_missing: bool = True
     ) -> None:
-        if routing.connection_id:
-            self._check_webhook(
-                f"/call_control_applications/{quote(routing.connection_id, safe='')}",
-                field="webhook_event_url",
-                webhook_url=webhook_url,
-                set_missing=set_missing,
-                what=f"The Telnyx connection {routing.connection_id}",
-                missing="is not a Call Control application of this account",
-            )
-        if routing.messaging_profile_id:
-            self._check_webhook(
-                f"/messaging_profiles/{quote(routing.messaging_profile_id, safe='')}",
-                field="webhook_url",
-                webhook_url=webhook_url,
-                set_missing=set_missing,
-                what=f"The Telnyx messaging profile {routing.messaging_profile_id}",
-                missing="is not in this account",
-            )
+        telnyx_connections.check(
+            self._client, routing, webhook_url=webhook_url, set_missing=set_missing
+        )
 
     def make_routing(self, *, name: str, webhook_url: str) -> Routing:
-        application = self._find_by_name(
-            "/call_control_applications",
-            {"filter[application_name][contains]": name},
-            "application_name",
-            name,
-        ) or self._created(
-            "/call_control_applications",
-            {
-                "application_name": name,
-                "webhook_event_url": webhook_url,
-                "webhook_api_version": "2",
-            },
-        )
-        profile = self._find_by_name(
-            "/messaging_profiles", {"filter[name]": name}, "name", name
-        ) or self._created(
-            "/messaging_profiles",
-            {
-                "name": name,
-                "whitelisted_destinations": _ALL_DESTINATIONS,
-                "webhook_url": webhook_url,
-                "webhook_api_version": "2",
-            },
-        )
-        # Found ones may still report to an address that we had earlier.
-        for path, row, field in (
-            ("/call_control_applications", application, "webhook_event_url"),
-            ("/messaging_profiles", profile, "webhook_url"),
-        ):
-            if row.get(field) != webhook_url:
-                self._set_webhook(f"{path}/{row['id']}", row, field, webhook_url)
-        return Routing(
-            connection_id=str(application["id"]),
-            messaging_profile_id=str(profile["id"]),
-        )
+        return telnyx_connections.make(self._client, name=name, webhook_url=webhook_url)
 
     def still_owns(self, number_id: str, phone_number: str) -> bool:
         try:
-            data = self._get(f"/phone_numbers/{number_id}", {}).get("data")
+            data = self._client.get(f"/phone_numbers/{number_id}", {}).get("data")
         except ProviderRefused as refusal:
             if refusal.status != 404:
                 raise
@@ -321,58 +266,13 @@ class TelnyxProvider(NumberProvider):
 
     def release(self, number_id: str) -> None:
         # No money, but its outcome matters alike.
-        self._send("DELETE", f"/phone_numbers/{number_id}", clocks.ORDER_POST, spends=True)
+        self._client.send("DELETE", f"/phone_numbers/{number_id}", clocks.ORDER_POST, spends=True)
 
-    # --- Requests --------------------------------------------------------------------------------
-
-    def _send(
-        self,
-        method: str,
-        path: str,
-        seconds: float,
-        *,
-        spends: bool = False,
-        **arguments: Any,
-    ) -> dict[str, Any]:
-        session = session_for("telnyx", self.credentials.key, settings.TELNYX_API_BASE_URL)
-        response = session.request(
-            method,
-            path,
-            deadline=self.deadline.slice(seconds),
-            spends=spends,
-            headers={
-                "Authorization": f"Bearer {self.credentials.secret}",
-                "Accept": "application/json",
-            },
-            **arguments,
-        )
-        raise_for_error(response, messages(response.text), CODES, spends=spends)
-        if method == "DELETE":
-            return {}
-        return read_json(response, spends=spends)
-
-    def _get(
-        self, path: str, params: dict[str, str], seconds: float = clocks.LOOKUPS
-    ) -> dict[str, Any]:
-        return self._send("GET", path, seconds, params=params)
-
-    def _pages(self, path: str, filters: dict[str, str]) -> Iterator[dict[str, Any]]:
-        """All rows of a list, page by page; raises unless every page is complete."""
-        page = 1
-        while True:
-            data = self._get(path, filters | {"page[number]": str(page), "page[size]": str(_PAGE)})
-            yield from rows(data)
-            meta = data.get("meta")
-            pages = meta.get("total_pages") if isinstance(meta, dict) else None
-            if not isinstance(pages, int):
-                raise ProviderUnreachable(provider_message="Telnyx's list has no end.")
-            if page >= pages:
-                return
-            page += 1
+    # --- Orders ----------------------------------------------------------------------------------
 
     def _get_order(self, order_id: str, phone_number: str) -> Order | None:
         try:
-            data = self._get(f"/number_orders/{order_id}", {}).get("data")
+            data = self._client.get(f"/number_orders/{order_id}", {}).get("data")
         except ProviderRefused as refusal:
             if refusal.status == 404:
                 return None
@@ -384,7 +284,7 @@ class TelnyxProvider(NumberProvider):
         filters = {"filter[customer_reference]": reference}
         found = [
             row
-            for row in self._pages("/number_orders", filters)
+            for row in self._client.pages("/number_orders", filters)
             if row.get("customer_reference") == reference and row.get("id")
         ]
         orders = [self._get_order(str(row["id"]), phone_number) for row in found]
@@ -406,55 +306,3 @@ class TelnyxProvider(NumberProvider):
         if order.state == OrderState.REFUSED:
             return order if number is None else replace(order, state=OrderState.PENDING)
         return replace(order, number=number)
-
-    def _check_webhook(
-        self,
-        path: str,
-        *,
-        field: str,
-        webhook_url: str,
-        set_missing: bool,
-        what: str,
-        missing: str,
-    ) -> None:
-        try:
-            row = self._get(path, {}, clocks.READ).get("data")
-        except ProviderRefused as refusal:
-            if refusal.status not in (404, 422):
-                raise
-            raise NotConfigured(
-                hint=f"{what} {missing}: correct it in the settings, or leave it empty."
-            ) from None
-        if not isinstance(row, dict):
-            raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
-        current = row.get(field) or ""
-        if not current:
-            if set_missing:
-                self._set_webhook(path, row, field, webhook_url)
-        elif current != webhook_url:
-            raise NotConfigured(
-                hint=f"{what} reports to another address than {webhook_url}: change that at "
-                "Telnyx if nothing else uses it, or leave the setting empty and we make our own."
-            )
-        elif str(row.get("webhook_api_version") or "2") != "2":
-            raise NotConfigured(hint=f"Set {what[0].lower()}{what[1:]} to webhook API version 2.")
-
-    def _set_webhook(self, path: str, row: dict[str, Any], field: str, webhook_url: str) -> None:
-        body = {field: webhook_url, "webhook_api_version": "2"}
-        if "application_name" in row:  # required by this PATCH
-            body["application_name"] = row["application_name"]
-        self._send("PATCH", path, clocks.READ, json=body)
-
-    def _find_by_name(
-        self, path: str, filters: dict[str, str], field: str, name: str
-    ) -> dict[str, Any] | None:
-        return next(
-            (row for row in self._pages(path, filters) if row.get(field) == name and row.get("id")),
-            None,
-        )
-
-    def _created(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        row = self._send("POST", path, clocks.READ, json=body).get("data")
-        if not isinstance(row, dict) or not row.get("id"):
-            raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
-        return row

@@ -6,19 +6,12 @@ One POST buys a number and sets its webhooks, and its answer is final.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection
 from decimal import Decimal, InvalidOperation
-from urllib.parse import urlsplit
 
 import twilio.rest.api.v2010
 import twilio.rest.pricing.v1  # noqa: F401  (the SDK would import both in somebody's request)
-from django.conf import settings
 from django.core.cache import cache
-from twilio.base.exceptions import TwilioException
-from twilio.http import HttpClient
-from twilio.http.response import Response as SdkResponse
-from twilio.rest import Client
 
 from numbers import clocks
 from numbers.clocks import Deadline
@@ -27,7 +20,6 @@ from numbers.exceptions import (
     OutcomeUnknown,
     ProviderError,
     ProviderRefused,
-    ProviderUnreachable,
     UnsupportedCriteria,
 )
 from numbers.providers.base import (
@@ -45,9 +37,7 @@ from numbers.providers.base import (
     Standing,
     amount,
 )
-from numbers.providers.http import raise_for_error, read_json, session_for
 from numbers.providers.twilio_answers import (
-    messages,
     priced,
     require_whole,
     to_available,
@@ -55,16 +45,11 @@ from numbers.providers.twilio_answers import (
     to_order,
     to_owned,
 )
-from numbers.providers.twilio_codes import CODES
+from numbers.providers.twilio_client import TwilioClient
 
 _NUMBER_SID = re.compile(r"PN[0-9a-fA-F]{32}")
 _NORTH_AMERICA = ("US", "CA")
 _PRICE_NAMES = {"local": "local", "toll_free": "toll free", "mobile": "mobile"}
-# What the SDK raises when a 2xx does not have the shape that it expects.
-_UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, RecursionError, TwilioException)
-# The SDK takes whatever a page holds for its rows: without these it is no list.
-_LISTS = re.compile(r"/(IncomingPhoneNumbers|AvailablePhoneNumbers/\w\w/\w+)\.json$")
-_ROWS = {"I": "incoming_phone_numbers", "A": "available_phone_numbers"}
 _PAGE = 1000
 
 
@@ -75,13 +60,7 @@ class TwilioProvider(NumberProvider):
 
     def __init__(self, credentials: Credentials, deadline: Deadline):
         super().__init__(credentials, deadline)
-        self._transport = _Transport(credentials, deadline)
-        self._client = Client(
-            credentials.account_sid,
-            credentials.secret,
-            http_client=self._transport,
-            environment={"none": ""},  # nothing from TWILIO_* variables of the process
-        )
+        self._client = TwilioClient(credentials, deadline)
 
     def search(self, criteria: SearchCriteria) -> list[AvailableNumber]:
         country = criteria.country_code
@@ -90,7 +69,7 @@ class TwilioProvider(NumberProvider):
                 "Twilio searches by area_code and region in the US and Canada only: "
                 "use contains or locality."
             )
-        offered = self._client.available_phone_numbers(country)
+        offered = self._client.rest.available_phone_numbers(country)
         kind = getattr(
             offered,
             {"local": "local", "toll_free": "toll_free"}.get(criteria.number_type, "mobile"),
@@ -101,7 +80,7 @@ class TwilioProvider(NumberProvider):
             "in_locality": criteria.locality,
             "in_region": criteria.region,
         }
-        with self._reading(clocks.READ):
+        with self._client.reading(clocks.READ):
             page = kind.page(page_size=criteria.limit, **{k: v for k, v in wanted.items() if v})
             found = [
                 to_available(item, criteria.number_type)
@@ -122,8 +101,8 @@ class TwilioProvider(NumberProvider):
             return Price()
         if prices is None:
             try:
-                with self._reading(clocks.READ):
-                    answer = self._client.pricing.v1.phone_numbers.countries(country).fetch()
+                with self._client.reading(clocks.READ):
+                    answer = self._client.rest.pricing.v1.phone_numbers.countries(country).fetch()
                     prices = {
                         item["number_type"]: (
                             item["current_price"],
@@ -175,8 +154,8 @@ class TwilioProvider(NumberProvider):
                 hint="It was too late to send the order. Try again, with a new Idempotency-Key.",
                 retryable=True,
             )
-        with self._spending(clocks.ORDER_POST):
-            number = to_owned(self._client.incoming_phone_numbers.create(**fields))
+        with self._client.spending(clocks.ORDER_POST):
+            number = to_owned(self._client.rest.incoming_phone_numbers.create(**fields))
             if number.phone_number != request.phone_number or not _NUMBER_SID.fullmatch(
                 number.number_id
             ):
@@ -195,9 +174,9 @@ class TwilioProvider(NumberProvider):
         return Look(sighting=Sighting.FOUND, order=to_order(number), number=number)
 
     def find_number(self, phone_number: str) -> OwnedNumber | None:
-        with self._reading(clocks.LOOKUPS):
+        with self._client.reading(clocks.LOOKUPS):
             # The filter matches parts of numbers as well: all pages are read and compared.
-            for item in self._client.incoming_phone_numbers.list(
+            for item in self._client.rest.incoming_phone_numbers.list(
                 phone_number=phone_number, page_size=100
             ):
                 if item.phone_number == phone_number:
@@ -206,10 +185,10 @@ class TwilioProvider(NumberProvider):
 
     def list_numbers(self) -> list[OwnedNumber]:
         found: list[OwnedNumber] = []
-        with self._reading(clocks.READ):
-            page = self._client.incoming_phone_numbers.page(page_size=_PAGE)
+        with self._client.reading(clocks.READ):
+            page = self._client.rest.incoming_phone_numbers.page(page_size=_PAGE)
         while page is not None:
-            with self._reading(clocks.READ):
+            with self._client.reading(clocks.READ):
                 require_whole(page)
                 found += [to_listed(item) for item in page]
                 page = page.next_page()
@@ -237,8 +216,8 @@ class TwilioProvider(NumberProvider):
         fields = {k: v for k, v in fields.items() if v}
         # A method is set with its address; an application or trunk has to be taken away.
         fields |= {name: "" for name in clear if name.endswith("_sid")}
-        with self._reading(clocks.READ):
-            self._client.incoming_phone_numbers(number_id).update(**fields)
+        with self._client.reading(clocks.READ):
+            self._client.rest.incoming_phone_numbers(number_id).update(**fields)
 
     def check_routing(
         self, routing: Routing, *, webhook_url: str, set_missing: bool = True
@@ -250,8 +229,8 @@ class TwilioProvider(NumberProvider):
 
     def still_owns(self, number_id: str, phone_number: str) -> bool:
         try:
-            with self._reading(clocks.LOOKUPS):
-                self._client.incoming_phone_numbers(number_id).fetch()
+            with self._client.reading(clocks.LOOKUPS):
+                self._client.rest.incoming_phone_numbers(number_id).fetch()
             return True
         except ProviderRefused as refusal:
             if refusal.status != 404:
@@ -260,76 +239,5 @@ class TwilioProvider(NumberProvider):
         return listed is not None and listed.number_id == number_id
 
     def release(self, number_id: str) -> None:
-        with self._spending(clocks.ORDER_POST):  # no money, but its outcome matters alike
-            self._client.incoming_phone_numbers(number_id).delete()
-
-    @contextmanager
-    def _reading(self, seconds: float) -> Iterator[None]:
-        with self._transport.step(seconds, spends=False):
-            try:
-                yield
-            except _UNREADABLE as error:
-                raise ProviderUnreachable(
-                    provider_message="Twilio's answer could not be read."
-                ) from error
-
-    @contextmanager
-    def _spending(self, seconds: float) -> Iterator[None]:
-        with self._transport.step(seconds, spends=True):
-            try:
-                yield
-            except _UNREADABLE as error:
-                raise OutcomeUnknown(
-                    provider_message="Twilio's answer could not be read."
-                ) from error
-
-
-class _Transport(HttpClient):
-    """Carries the SDK's requests over our session: our deadline, our addresses, our errors."""
-
-    def __init__(self, credentials: Credentials, deadline: Deadline):
-        super().__init__(None, False)
-        self._key = credentials.key
-        self._deadline = self._ends = deadline
-        self._spends = False
-
-    @contextmanager
-    def step(self, seconds: float, *, spends: bool) -> Iterator[None]:
-        """What follows takes at most `seconds`; whether it `spends` decides what errors mean."""
-        self._ends, self._spends = self._deadline.slice(seconds), spends
-        try:
-            yield
-        finally:
-            self._ends, self._spends = self._deadline, False
-
-    def request(
-        self,
-        method,
-        url,
-        params=None,
-        data=None,
-        headers=None,
-        auth=None,
-        timeout=None,
-        allow_redirects=False,
-    ) -> SdkResponse:
-        address = urlsplit(url)
-        pricing = (address.hostname or "").startswith("pricing.")
-        base = settings.TWILIO_PRICING_BASE_URL if pricing else settings.TWILIO_API_BASE_URL
-        path = f"{address.path}?{address.query}" if address.query else address.path
-        response = session_for("twilio", self._key, base).request(
-            method,
-            path,
-            deadline=self._ends,
-            spends=self._spends,
-            params=params,
-            data=data,
-            headers=headers,
-            auth=auth,
-        )
-        raise_for_error(response, messages(response.text), CODES, spends=self._spends)
-        if method == "GET" and (listed := _LISTS.search(address.path)):
-            rows = read_json(response, spends=False).get(_ROWS[listed[1][0]])
-            if not isinstance(rows, list):
-                raise ProviderUnreachable(provider_message="Twilio's answer could not be read.")
-        return SdkResponse(response.status_code, response.text, response.headers)
+        with self._client.spending(clocks.ORDER_POST):  # no money, but its outcome matters alike
+            self._client.rest.incoming_phone_numbers(number_id).delete()

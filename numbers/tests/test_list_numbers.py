@@ -6,7 +6,7 @@ from burki.testing import ACME_SID, CONNECTION, PROFILE, TELNYX_KEY, TWILIO_TOKE
 from numbers import clocks
 from numbers.clocks import Deadline
 from numbers.exceptions import ProviderError
-from numbers.providers import telnyx, twilio
+from numbers.providers import telnyx_client, twilio
 from numbers.providers.base import Credentials, NumberProvider, Routing
 from numbers.providers.registry import driver_for
 
@@ -28,7 +28,7 @@ def driver(provider: str, seconds: float = clocks.REQUEST) -> NumberProvider:
 @pytest.fixture
 def small_pages(monkeypatch):
     monkeypatch.setattr(twilio, "_PAGE", 2)
-    monkeypatch.setattr(telnyx, "_PAGE", 2)
+    monkeypatch.setattr(telnyx_client, "_PAGE", 2)
 
 
 @pytest.mark.parametrize("provider", ["twilio", "telnyx"])

@@ -1,0 +1,140 @@
+"""Where Telnyx numbers send calls and messages: a Call Control application (the "connection") and
+a messaging profile, each with the address that it reports to.
+https://developers.telnyx.com/api/call-control/create-call-control-application"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+
+from numbers import clocks
+from numbers.exceptions import NotConfigured, ProviderRefused, ProviderUnreachable
+from numbers.providers.base import Routing
+from numbers.providers.telnyx_client import TelnyxClient
+
+# Destinations that a messaging profile of ours may send to.
+_ALL_DESTINATIONS = ["*"]
+
+
+def check(client: TelnyxClient, routing: Routing, *, webhook_url: str, set_missing: bool) -> None:
+    """As `NumberProvider.check_routing`."""
+    if routing.connection_id:
+        _check_webhook(
+            client,
+            f"/call_control_applications/{quote(routing.connection_id, safe='')}",
+            field="webhook_event_url",
+            webhook_url=webhook_url,
+            set_missing=set_missing,
+            what=f"The Telnyx connection {routing.connection_id}",
+            missing="is not a Call Control application of this account",
+        )
+    if routing.messaging_profile_id:
+        _check_webhook(
+            client,
+            f"/messaging_profiles/{quote(routing.messaging_profile_id, safe='')}",
+            field="webhook_url",
+            webhook_url=webhook_url,
+            set_missing=set_missing,
+            what=f"The Telnyx messaging profile {routing.messaging_profile_id}",
+            missing="is not in this account",
+        )
+
+
+def make(client: TelnyxClient, *, name: str, webhook_url: str) -> Routing:
+    """As `NumberProvider.make_routing`."""
+    application = _find_by_name(
+        client,
+        "/call_control_applications",
+        {"filter[application_name][contains]": name},
+        "application_name",
+        name,
+    ) or _created(
+        client,
+        "/call_control_applications",
+        {
+            "application_name": name,
+            "webhook_event_url": webhook_url,
+            "webhook_api_version": "2",
+        },
+    )
+    profile = _find_by_name(
+        client, "/messaging_profiles", {"filter[name]": name}, "name", name
+    ) or _created(
+        client,
+        "/messaging_profiles",
+        {
+            "name": name,
+            "whitelisted_destinations": _ALL_DESTINATIONS,
+            "webhook_url": webhook_url,
+            "webhook_api_version": "2",
+        },
+    )
+    # Found ones may still report to an address that we had earlier.
+    for path, row, field in (
+        ("/call_control_applications", application, "webhook_event_url"),
+        ("/messaging_profiles", profile, "webhook_url"),
+    ):
+        if row.get(field) != webhook_url:
+            _set_webhook(client, f"{path}/{row['id']}", row, field, webhook_url)
+    return Routing(
+        connection_id=str(application["id"]),
+        messaging_profile_id=str(profile["id"]),
+    )
+
+
+def _check_webhook(
+    client: TelnyxClient,
+    path: str,
+    *,
+    field: str,
+    webhook_url: str,
+    set_missing: bool,
+    what: str,
+    missing: str,
+) -> None:
+    try:
+        row = client.get(path, {}, clocks.READ).get("data")
+    except ProviderRefused as refusal:
+        if refusal.status not in (404, 422):
+            raise
+        raise NotConfigured(
+            hint=f"{what} {missing}: correct it in the settings, or leave it empty."
+        ) from None
+    if not isinstance(row, dict):
+        raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
+    current = row.get(field) or ""
+    if not current:
+        if set_missing:
+            _set_webhook(client, path, row, field, webhook_url)
+    elif current != webhook_url:
+        raise NotConfigured(
+            hint=f"{what} reports to another address than {webhook_url}: change that at "
+            "Telnyx if nothing else uses it, or leave the setting empty and we make our own."
+        )
+    elif str(row.get("webhook_api_version") or "2") != "2":
+        raise NotConfigured(hint=f"Set {what[0].lower()}{what[1:]} to webhook API version 2.")
+
+
+def _set_webhook(
+    client: TelnyxClient, path: str, row: dict[str, Any], field: str, webhook_url: str
+) -> None:
+    body = {field: webhook_url, "webhook_api_version": "2"}
+    if "application_name" in row:  # required by this PATCH
+        body["application_name"] = row["application_name"]
+    client.send("PATCH", path, clocks.READ, json=body)
+
+
+def _find_by_name(
+    client: TelnyxClient, path: str, filters: dict[str, str], field: str, name: str
+) -> dict[str, Any] | None:
+    return next(
+        (row for row in client.pages(path, filters) if row.get(field) == name and row.get("id")),
+        None,
+    )
+
+
+def _created(client: TelnyxClient, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    row = client.send("POST", path, clocks.READ, json=body).get("data")
+    if not isinstance(row, dict) or not row.get("id"):
+        raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
+    return row

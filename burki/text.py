@@ -1,6 +1,7 @@
 """What counts as text that people wrote."""
 
 import unicodedata
+from datetime import datetime
 
 # Control characters and lone surrogates: the first can forge lines, the second no database takes.
 _REFUSED = frozenset({"Cc", "Cs"})
@@ -16,3 +17,8 @@ def plain(text: object, most: int) -> str:
     """Somebody else's text as we store it: without what `is_clean` refuses, cut to `most`."""
     kept = (c for c in str(text or "") if unicodedata.category(c) not in _REFUSED)
     return "".join(kept).strip()[:most]
+
+
+def instant(moment: datetime | None) -> str | None:
+    """A time as the API tells it: UTC, whole seconds, ending in Z."""
+    return moment and moment.strftime("%Y-%m-%dT%H:%M:%SZ")

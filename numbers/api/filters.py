@@ -5,21 +5,12 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.db.models import Q
 
+from burki.filters import BooleanFilter, IntegerFilter
 from numbers.e164 import is_e164
 from numbers.models import PhoneNumber, Purchase
 from organizations.models import Provider
 
 _VISIBLE = [choice for choice in PhoneNumber.Status.choices if choice[0] != "claimed"]
-
-
-class _TrueOrFalse(forms.Field):
-    def to_python(self, value):
-        if value in self.empty_values:
-            return None
-        try:
-            return {"true": True, "1": True, "false": False, "0": False}[value.lower()]
-        except KeyError:
-            raise forms.ValidationError("Must be true or false.") from None
 
 
 class _E164(forms.CharField):
@@ -31,14 +22,6 @@ class _E164(forms.CharField):
         return number
 
 
-class _BooleanFilter(django_filters.Filter):
-    field_class = _TrueOrFalse
-
-
-class _IntegerFilter(django_filters.NumberFilter):
-    field_class = forms.IntegerField
-
-
 class _PhoneNumberFilter(django_filters.CharFilter):
     field_class = _E164
 
@@ -48,8 +31,8 @@ class PhoneNumberFilter(django_filters.FilterSet):
 
     provider = django_filters.ChoiceFilter(choices=Provider.choices)
     status = django_filters.MultipleChoiceFilter(choices=_VISIBLE)
-    assistant_id = _IntegerFilter(min_value=1, max_value=2**63 - 1)
-    assigned = _BooleanFilter(field_name="assistant", lookup_expr="isnull", exclude=True)
+    assistant_id = IntegerFilter(min_value=1, max_value=2**63 - 1)
+    assigned = BooleanFilter(field_name="assistant", lookup_expr="isnull", exclude=True)
     country_code = django_filters.CharFilter(
         field_name="country",
         lookup_expr="iexact",
@@ -76,7 +59,7 @@ class PurchaseFilter(django_filters.FilterSet):
     provider = django_filters.ChoiceFilter(choices=Provider.choices)
     state = django_filters.MultipleChoiceFilter(choices=Purchase.State.choices)
     phone_number = _PhoneNumberFilter()
-    needs_attention = _BooleanFilter(
+    needs_attention = BooleanFilter(
         field_name="needs_attention_at", lookup_expr="isnull", exclude=True
     )
 

@@ -5,27 +5,21 @@ from typing import Any
 from rest_framework import serializers
 
 from burki.api import error_body
-from numbers.api.fields import (
-    AssistantIdField,
-    E164Field,
-    FriendlyNameField,
+from burki.fields import (
     MoneyField,
     ProviderField,
     StrictBoolean,
     StrictInteger,
-    TextField,
+    optional_text,
 )
+from burki.text import instant
+from numbers.api.fields import AssistantIdField, E164Field, FriendlyNameField
 from numbers.models import PhoneNumber, Purchase, Release
 from numbers.services.deciding import BOUGHT, NOT_BOUGHT, REASON_MAX
 from numbers.services.preview import Preview
 from numbers.services.requests import ATTEMPTS_MAX, Fallback
 from numbers.services.search import ALL, LIMIT_MAX, Found
 from numbers.services.spending import money
-
-
-def instant(moment) -> str | None:
-    """A time as the API tells it: UTC, whole seconds, ending in Z."""
-    return moment and moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 class FallbackRequest(serializers.Serializer):
@@ -60,22 +54,18 @@ class PurchaseRequest(serializers.Serializer):
         return data | {"friendly_name": data["friendly_name"] or "", "fallback": fallback}
 
 
-def _text(most: int, sentence: str, **kwargs: Any) -> TextField:
-    return TextField(most=most, message=sentence, required=False, allow_null=True, **kwargs)
-
-
 class SearchRequest(serializers.Serializer):
     """All optional; the meaning of each is checked by `clean_criteria`."""
 
     provider = ProviderField(
         words=("twilio", "telnyx", ALL), required=False, allow_null=True, default="telnyx"
     )
-    country_code = _text(2, "country_code must be a two-letter country code (e.g., US)")
-    area_code = _text(6, 'area_code must be a string of digits (e.g., "415")')
-    contains = _text(17, "contains must be a string of 2 to 16 digits or letters")
-    locality = _text(100, "locality must be text of at most 100 characters")
-    region = _text(100, "region must be text of at most 100 characters")
-    number_type = _text(20, "number_type must be local, toll_free or mobile")
+    country_code = optional_text(2, "country_code must be a two-letter country code (e.g., US)")
+    area_code = optional_text(6, 'area_code must be a string of digits (e.g., "415")')
+    contains = optional_text(17, "contains must be a string of 2 to 16 digits or letters")
+    locality = optional_text(100, "locality must be text of at most 100 characters")
+    region = optional_text(100, "region must be text of at most 100 characters")
+    number_type = optional_text(20, "number_type must be local, toll_free or mobile")
     limit = StrictInteger(
         least=1,
         most=LIMIT_MAX,
@@ -114,7 +104,7 @@ class SettleRequest(serializers.Serializer):
     """Without a decision: look. With one: decide, and say why."""
 
     decision = serializers.ChoiceField(choices=[BOUGHT, NOT_BOUGHT], required=False)
-    reason = _text(REASON_MAX, f"reason must be text of at most {REASON_MAX} characters")
+    reason = optional_text(REASON_MAX, f"reason must be text of at most {REASON_MAX} characters")
 
 
 class ReleaseRequest(serializers.Serializer):

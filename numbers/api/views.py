@@ -12,8 +12,10 @@ from rest_framework.viewsets import GenericViewSet
 
 from burki.api import exception_handler
 from burki.errors import BurkiError, InvalidRequest, NotFound, Unavailable
+from burki.fields import validated
+from burki.filters import filtered
+from burki.paging import KeysetPagination
 from numbers.api.filters import PhoneNumberFilter, PurchaseFilter
-from numbers.api.paging import KeysetPagination
 from numbers.api.serializers import (
     PhoneNumberSerializer,
     PurchaseRequest,
@@ -72,7 +74,7 @@ class PhoneNumberViewSet(GenericViewSet):
     @action(detail=False, methods=["post"])
     def search(self, request) -> Response:
         """Numbers for sale at one provider or, with `provider: "all"`, at both."""
-        wanted = _validated(SearchRequest, request.data)
+        wanted = validated(SearchRequest, request.data)
         provider = wanted.pop("provider", "telnyx")
         result = search_numbers(
             actor=request.user,
@@ -94,7 +96,7 @@ class PhoneNumberViewSet(GenericViewSet):
     @action(detail=False, methods=["post"])
     def purchase(self, request) -> Response:
         """SPENDS MONEY. Buy a number and route it to us."""
-        wanted = _validated(PurchaseRequest, request.data)
+        wanted = validated(PurchaseRequest, request.data)
         bought = purchase_number(
             actor=request.user,
             organization=request.organization,
@@ -110,7 +112,7 @@ class PhoneNumberViewSet(GenericViewSet):
     @action(detail=False, methods=["post"], url_path="purchase/preview")
     def purchase_preview(self, request) -> Response:
         """What the same purchase would do; spends and changes nothing."""
-        wanted = _validated(PurchaseRequest, request.data)
+        wanted = validated(PurchaseRequest, request.data)
         wanted.pop("fallback")  # what would be bought instead is not known before
         preview = preview_purchase(actor=request.user, organization=request.organization, **wanted)
         return Response(preview_answer(preview))
@@ -118,7 +120,7 @@ class PhoneNumberViewSet(GenericViewSet):
     @action(detail=False, methods=["post"])
     def release(self, request) -> Response:
         """Give a number back to its provider."""
-        wanted = _validated(ReleaseRequest, request.data)
+        wanted = validated(ReleaseRequest, request.data)
         done = release_number(
             actor=request.user,
             organization=request.organization,
@@ -168,7 +170,7 @@ class PhoneNumberViewSet(GenericViewSet):
     def settle(self, request, purchase_id: str) -> Response:
         """Look at the provider for a purchase in doubt now; or decide it, with a reason."""
         purchase = self._purchase(purchase_id)
-        wanted = _validated(SettleRequest, request.data)
+        wanted = validated(SettleRequest, request.data)
         if "decision" in wanted:
             done = decide(
                 actor=request.user,
@@ -190,12 +192,7 @@ class PhoneNumberViewSet(GenericViewSet):
         return purchase
 
     def _page(self, filters, rows, serializer) -> Response:
-        filtered = filters(self.request.query_params, rows)
-        if not filtered.is_valid():
-            errors = {name: [str(e) for e in found] for name, found in filtered.errors.items()}
-            name, sentences = next(iter(errors.items()))
-            raise InvalidRequest(f"{name}: {sentences[0]}", errors=errors)
-        page = self.paginate_queryset(filtered.qs)
+        page = self.paginate_queryset(filtered(filters, rows, self.request.query_params))
         return self.get_paginated_response(serializer(page, many=True).data)
 
     def handle_exception(self, exc: Exception) -> Response:
@@ -233,12 +230,6 @@ class PhoneNumberViewSet(GenericViewSet):
             f"{prefix}phone-number-purchase-detail", kwargs={"purchase_id": str(purchase.pk)}
         )
         return self.request.build_absolute_uri(path)
-
-
-def _validated(serializer_class, data: dict[str, Any]) -> dict[str, Any]:
-    serializer = serializer_class(data=data)
-    serializer.is_valid(raise_exception=True)
-    return dict(serializer.validated_data)
 
 
 def _idempotency_key(request) -> str | None:

@@ -16,7 +16,6 @@ from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions as drf
 from rest_framework.parsers import JSONParser
 from rest_framework.response import Response
-from rest_framework.throttling import SimpleRateThrottle
 
 from burki.errors import BurkiError, InvalidRequest, PayloadTooLarge, Unavailable
 
@@ -158,23 +157,6 @@ class JSONObjectParser(JSONParser):
         if not isinstance(data, dict):
             raise drf.ParseError("The request body must be a JSON object.")
         return data
-
-
-class ScopedThrottle(SimpleRateThrottle):
-    """Limits requests per API key (or staff user) and per kind of request: the view's
-    `throttle_scopes` maps an action to `purchase` or `search`; anything else is `default`."""
-
-    def __init__(self):
-        """The rate depends on the view: `allow_request` finds it."""
-
-    def allow_request(self, request, view) -> bool:
-        self.scope = getattr(view, "throttle_scopes", {}).get(view.action, "default")
-        self.rate = self.get_rate()
-        self.num_requests, self.duration = self.parse_rate(self.rate)
-        return super().allow_request(request, view)
-
-    def get_cache_key(self, request, view) -> str:
-        return f"throttle:{self.scope}:{request.user.throttle_ident}"
 
 
 def _wants_html(request: HttpRequest) -> bool:

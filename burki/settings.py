@@ -192,11 +192,17 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["organizations.authentication.HasScope"],
     "DEFAULT_PARSER_CLASSES": ["burki.api.JSONObjectParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_THROTTLE_CLASSES": ["burki.api.ScopedThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": [
+        "burki.throttling.CallerThrottle",
+        "burki.throttling.OrganizationThrottle",
+    ],
     "DEFAULT_THROTTLE_RATES": {
         "purchase": env.str("THROTTLE_PURCHASE", default="60/min"),
         "search": env.str("THROTTLE_SEARCH", default="120/min"),
         "default": env.str("THROTTLE_DEFAULT", default="1200/min"),
+        "purchase_organization": env.str("THROTTLE_PURCHASE_ORGANIZATION", default="120/min"),
+        "search_organization": env.str("THROTTLE_SEARCH_ORGANIZATION", default="240/min"),
+        "default_organization": env.str("THROTTLE_DEFAULT_ORGANIZATION", default="2400/min"),
     },
     "EXCEPTION_HANDLER": "burki.api.exception_handler",
     "UNAUTHENTICATED_USER": None,

@@ -160,7 +160,10 @@ class JSONObjectParser(JSONParser):
 
 
 def _wants_html(request: HttpRequest) -> bool:
-    return request.path.startswith("/admin/")
+    """Browsers say that they want HTML; the API's addresses answer JSON whoever asks."""
+    if request.path.startswith(("/api/", "/phone-numbers")):
+        return False
+    return request.path.startswith("/admin/") or "text/html" in request.headers.get("Accept", "")
 
 
 @csrf_exempt

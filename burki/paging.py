@@ -2,8 +2,12 @@
 nothing."""
 
 import re
+from dataclasses import dataclass
+from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.response import Response
@@ -51,3 +55,54 @@ class KeysetPagination(CursorPagination):
         return Response(
             {"items": data, "next": self.get_next_link(), "previous": self.get_previous_link()}
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some rows of a list, and the query strings of the pages beside it; "" where there is none."""
+
+    rows: list[Any]
+    newer: str
+    older: str
+
+
+def keyset_page(request: HttpRequest, rows: QuerySet, *, size: int = 50) -> Page:
+    """The page of `rows`, newest first, that `?before=` or `?after=` a row's key asks for. The
+    links keep everything else of the query string. Raises `InvalidRequest` for a key that is none.
+    """
+    before, after = (_key_of(rows.model, request.GET.get(name)) for name in ("before", "after"))
+    if after is not None:
+        found = list(rows.filter(pk__gt=after).order_by("pk")[: size + 1])
+        shown = found[:size][::-1]
+        newer, older = len(found) > size, True
+    else:
+        older_rows = rows if before is None else rows.filter(pk__lt=before)
+        found = list(older_rows.order_by("-pk")[: size + 1])
+        shown = found[:size]
+        newer, older = before is not None, len(found) > size
+
+    def link(name: str, row: Model) -> str:
+        query = request.GET.copy()
+        for key in ("before", "after"):
+            query.pop(key, None)
+        query[name] = str(row.pk)
+        return f"?{query.urlencode()}"
+
+    return Page(
+        rows=shown,
+        newer=link("after", shown[0]) if newer and shown else "",
+        older=link("before", shown[-1]) if older and shown else "",
+    )
+
+
+def _key_of(model: type[Model], given: str | None) -> Any:
+    """A primary key as the address names it; None when it names none."""
+    if not given:
+        return None
+    try:
+        key = model._meta.pk.to_python(given)
+        if isinstance(key, int) and not 0 <= key < 2**63:
+            raise ValueError
+    except (ValidationError, ValueError):
+        raise InvalidRequest("This address does not name a page of the list.") from None
+    return key

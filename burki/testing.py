@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db import connection
+from django.test import Client
 from rest_framework.test import APIClient
 
 from assistants.models import Assistant
@@ -84,6 +85,18 @@ def make_client(organization: Organization, scopes: list[str] | None = None, **o
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {key}")
     client.key = key
     return client
+
+
+def make_browser(organization: Organization | None, role: str, **over: Any) -> Client:
+    """A browser in which a new person with this role is signed in (`browser.user`); it checks
+    CSRF tokens when asked to with `csrf=True`."""
+    browser = Client(enforce_csrf_checks=over.pop("csrf", False))
+    name = organization.slug if organization else "nobody"
+    browser.user = make_user(
+        organization, role, over.pop("email", f"{role}@{name}.example"), **over
+    )
+    browser.force_login(browser.user)
+    return browser
 
 
 def post(client: APIClient, path: str, body: Any, **headers: str):

@@ -2,6 +2,7 @@
 
 import unicodedata
 from datetime import datetime
+from decimal import Decimal
 
 # Control characters and lone surrogates: the first can forge lines, the second no database takes.
 _REFUSED = frozenset({"Cc", "Cs"})
@@ -22,3 +23,22 @@ def plain(text: object, most: int) -> str:
 def instant(moment: datetime | None) -> str | None:
     """A time as the API tells it: UTC, whole seconds, ending in Z."""
     return moment and moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def money(amount: Decimal | None) -> str | None:
+    """An amount as API and people see it: at least two decimals, never an exponent."""
+    if amount is None:
+        return None
+    shortest = amount.normalize()
+    places = max(2, -int(shortest.as_tuple().exponent))
+    return f"{amount:.{places}f}"
+
+
+_SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "CAD": "CA$", "AUD": "A$"}
+
+
+def price(amount: Decimal, currency: str) -> str:
+    """An amount with its currency, as people read it: $1.15, or 1.15 CHF."""
+    if currency in _SYMBOLS:
+        return f"{'-' if amount < 0 else ''}{_SYMBOLS[currency]}{money(abs(amount))}"
+    return f"{money(amount)} {currency}".strip()

@@ -1,16 +1,22 @@
-"""Every address. Phone-number routes are served under `/` and under `/api/v1/` alike."""
+"""Every address. Phone-number routes are served under `/` and under `/api/v1/` alike; the staff
+pages are at the root."""
 
 from django.contrib import admin
 from django.urls import include, path, re_path
-from django.views.generic import RedirectView
 
 from burki import operations
 from burki.api import no_such_address
 from numbers.api.urls import neighbours
 from numbers.api.urls import urlpatterns as number_routes
+from numbers.ui.urls import urlpatterns as staff_pages
+from organizations.forms import AdminSignInForm
+from organizations.urls import urlpatterns as sign_in_pages
+
+admin.site.login_form = AdminSignInForm
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
+    path("", include(staff_pages)),
+    path("", include(sign_in_pages)),
     path("healthz", operations.healthz),
     path("readyz", operations.readyz),
     path("metrics", operations.prometheus),

@@ -81,7 +81,11 @@ class UnsupportedCriteria(BurkiError):
 
 
 class SearchFailed(ProviderError):
-    """No provider that was asked gave an answer."""
+    """No provider that was asked gave an answer. `failures`: why, by name, when several were."""
+
+    def __init__(self, *args, failures: dict[str, BurkiError] | None = None, **facts):
+        super().__init__(*args, **facts)
+        self.failures = failures or {}
 
 
 class PreviewFailed(ProviderError):

@@ -11,7 +11,8 @@ from django.core.management import call_command
 
 ROOT = Path(settings.BASE_DIR)
 APPS = ("burki", "organizations", "assistants", "numbers")
-SPENDERS = ("buy", "_order", "_attempt", "purchase_number", "purchase", "purchase_view")
+SPENDERS = ("buy", "_order", "_attempt", "purchase_number", "purchase", "purchase_view",
+            "buy_number")  # fmt: skip
 STANDARD = sys.stdlib_module_names - {"numbers"}
 
 
@@ -93,6 +94,8 @@ def test_nobody_imports_numbers_but_the_url_table_and_itself():
         "burki/urls.py imports numbers.api.urls",
         "burki/urls.py imports numbers.api.urls.neighbours",
         "burki/urls.py imports numbers.api.urls.urlpatterns",
+        "burki/urls.py imports numbers.ui.urls",
+        "burki/urls.py imports numbers.ui.urls.urlpatterns",
     ]
 
 
@@ -147,6 +150,25 @@ def test_only_purchase_number_reaches_the_order():
     assert [name for name, called in calls.items() if "_order" in called] == ["_call_and_record"]
     assert [name for name, called in calls.items() if "_call_and_record" in called] == ["_attempt"]
     assert [name for name, called in calls.items() if "_attempt" in called] == ["purchase_number"]
+
+
+def test_each_door_has_one_function_that_asks_for_a_purchase():
+    """A new one is a new way to spend: add it here knowingly."""
+    callers = {
+        f"{path.relative_to(ROOT)}:{function.name}"
+        for path in sources(*APPS)
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "purchase_number"
+    }
+
+    assert callers == {
+        "numbers/admin.py:purchase_view",
+        "numbers/api/views.py:purchase",
+        "numbers/management/commands/seed_demo.py:buy",
+        "numbers/ui/buying.py:buy_number",
+    }
 
 
 def test_settling_and_background_work_have_no_way_to_buy():

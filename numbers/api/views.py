@@ -15,7 +15,6 @@ from burki.errors import BurkiError, InvalidRequest, NotFound, Unavailable
 from burki.fields import validated
 from burki.filters import filtered
 from burki.paging import KeysetPagination
-from numbers.api.filters import PhoneNumberFilter, PurchaseFilter
 from numbers.api.serializers import (
     PhoneNumberSerializer,
     PurchaseRequest,
@@ -30,6 +29,7 @@ from numbers.api.serializers import (
     release_answer,
 )
 from numbers.exceptions import NumberNotFound, PurchaseError
+from numbers.filters import PhoneNumberFilter, PurchaseFilter
 from numbers.models import PhoneNumber, Purchase
 from numbers.services.deciding import decide, look_by_hand
 from numbers.services.preview import preview_purchase

@@ -185,6 +185,7 @@ def _nothing_answered(provider: str, failures: dict[str, BurkiError]) -> BurkiEr
         "Failed to search phone numbers at twilio and telnyx",
         hint="; ".join(f"{name}: {_why(error)}" for name, error in sorted(failures.items())),
         retryable=any(getattr(error, "retryable", False) for error in failures.values()),
+        failures=failures,
     )
 
 

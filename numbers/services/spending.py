@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
+from burki.text import money
 from numbers.exceptions import PriceChanged, PriceUnknown, SpendingLimitExceeded
 from numbers.models import PhoneNumber, Purchase
 from numbers.providers.base import Price
@@ -102,12 +103,3 @@ def check_limits(organization: Organization, price: Price) -> None:
             charged=False,
             hint="Release a number, or ask an owner to raise the limit.",
         )
-
-
-def money(amount: Decimal | None) -> str | None:
-    """An amount as API and people see it: at least two decimals, never an exponent."""
-    if amount is None:
-        return None
-    shortest = amount.normalize()
-    places = max(2, -int(shortest.as_tuple().exponent))
-    return f"{amount:.{places}f}"

@@ -155,7 +155,8 @@ def welcome(base: str, key_file: Path) -> str:
     return f"""
 Burki Numbers runs at {base}  (sandbox: no real number is bought; Ctrl-C stops everything)
 
-  Staff    {base}/admin/   {facts["email"]} / {facts["password"]}
+  Staff    {base}/         {facts["email"]} / {facts["password"]}
+  Admin    {base}/admin/   the same login
   API key  {facts["key"]}
 
 Buy a number:

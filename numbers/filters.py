@@ -1,5 +1,7 @@
 """Filters of the lists. A value that makes no sense is an error, not an empty list."""
 
+import re
+
 import django_filters
 from django import forms
 from django.core.validators import RegexValidator
@@ -52,7 +54,9 @@ class PhoneNumberFilter(django_filters.FilterSet):
 
     def filter_text(self, queryset, name, value):
         """Part of the number or of its name."""
-        return queryset.filter(Q(phone_number__contains=value) | Q(friendly_name__icontains=value))
+        return queryset.filter(
+            matching_text(value, "phone_number") | Q(friendly_name__icontains=value)
+        )
 
 
 class PurchaseFilter(django_filters.FilterSet):
@@ -66,3 +70,10 @@ class PurchaseFilter(django_filters.FilterSet):
     class Meta:
         model = Purchase
         fields: list[str] = []
+
+
+def matching_text(value: str, field: str) -> Q:
+    """Rows whose number has this part, also as people write it: (415) 555-12."""
+    digits = re.sub(r"[\s().\-]", "", value)
+    part = digits if re.fullmatch(r"\+?[0-9]+", digits) else value
+    return Q(**{f"{field}__contains": part})

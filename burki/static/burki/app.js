@@ -1,0 +1,60 @@
+// What pages do besides working without a script: copy, exact local times, one click at a time.
+(function () {
+  "use strict";
+  document.documentElement.dataset.script = "";
+
+  function localize(root) {
+    const format = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+    const short = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+    root.querySelectorAll("time[datetime]").forEach(function (time) {
+      const when = new Date(time.dateTime);
+      if (Number.isNaN(when.getTime())) return;
+      time.title = format.format(when);
+      if ("exact" in time.dataset) time.textContent = short.format(when);
+    });
+  }
+
+  document.addEventListener("click", function (event) {
+    const button = event.target.closest("[data-copy]");
+    if (button && navigator.clipboard) {
+      navigator.clipboard.writeText(button.dataset.copy).then(function () {
+        const told = document.getElementById("told");
+        if (told) told.textContent = "Copied " + button.dataset.copy;
+      });
+    }
+    document.querySelectorAll("details[data-menu][open]").forEach(function (open) {
+      if (!open.contains(event.target)) open.open = false;
+    });
+  });
+  document.addEventListener("keydown", function (event) {
+    if (event.key !== "Escape") return;
+    document.querySelectorAll("details[data-menu][open]").forEach(function (open) {
+      open.open = false;
+      open.querySelector("summary").focus();
+    });
+  });
+
+  // Sending a form twice is safe; the button only says that the first is on its way.
+  document.addEventListener("submit", function (event) {
+    const button = event.submitter;
+    if (!button || !button.dataset.busy) return;
+    button.setAttribute("aria-disabled", "true");
+    button.dataset.idle = button.textContent;
+    button.textContent = button.dataset.busy;
+    if (event.target.dataset.sent) event.preventDefault();
+    event.target.dataset.sent = "1";
+  });
+  window.addEventListener("pageshow", function (event) {
+    if (!event.persisted) return; // Back: the page as it was, ready again
+    document.querySelectorAll("form[data-sent]").forEach(function (form) {
+      delete form.dataset.sent;
+    });
+    document.querySelectorAll("[data-idle]").forEach(function (button) {
+      button.removeAttribute("aria-disabled");
+      button.textContent = button.dataset.idle;
+    });
+  });
+
+  document.addEventListener("DOMContentLoaded", function () { localize(document); });
+  document.addEventListener("htmx:load", function (event) { localize(event.detail.elt); });
+})();

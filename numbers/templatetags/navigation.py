@@ -1,0 +1,66 @@
+"""The way around the staff pages, and who one is there."""
+
+from typing import Any
+
+from django import template
+from django.db.models import Case, Value, When
+from django.http import HttpRequest
+from django.urls import reverse
+
+from numbers.models import Purchase
+from organizations.models import Membership
+from organizations.permissions import NUMBERS_PURCHASE, NUMBERS_READ
+
+register = template.Library()
+
+# Word, icon, name of the address, what one must be allowed, other addresses that belong to it.
+PLACES = [
+    ("Overview", "home", "overview", NUMBERS_READ, ()),
+    ("Numbers", "phone", "numbers", NUMBERS_READ, ("number",)),
+    ("Buy", "search", "search", NUMBERS_PURCHASE, ("confirm",)),
+    ("Purchases", "receipt", "purchases", NUMBERS_READ, ("purchase", "purchase-decide")),
+]
+_OTHERS_SHOWN = 8
+
+
+@register.inclusion_tag("components/nav.html", takes_context=True)
+def navigation(context: dict[str, Any], label: str) -> dict[str, Any]:
+    """The organization, the places in it, the person. `label` tells one menu from another."""
+    request = context["request"]
+    if not hasattr(request, "_around"):  # it is on a page twice, and asked for once
+        request._around = _around(request)
+    return request._around | {
+        "request": request,
+        "label": label,
+        "csrf_token": context.get("csrf_token"),
+    }
+
+
+def _around(request: HttpRequest) -> dict[str, Any]:
+    here = request.resolver_match.url_name
+    waiting = Purchase.objects.filter(
+        organization=request.organization, needs_attention_at__isnull=False
+    ).count()
+    first = Case(When(organization=request.organization, then=Value(0)), default=Value(1))
+    memberships = list(
+        Membership.objects.filter(user=request.user)
+        .select_related("organization")
+        .order_by(first, "organization__name", "pk")[: _OTHERS_SHOWN + 2]
+    )
+    others = [one.organization for one in memberships[1:]]
+    return {
+        "places": [
+            {
+                "word": word,
+                "icon": icon,
+                "url": reverse(name),
+                "here": here == name or here in parts,
+                "count": waiting if name == "purchases" else 0,
+            }
+            for word, icon, name, scope, parts in PLACES
+            if scope in request.may
+        ],
+        "role": memberships[0].get_role_display() if memberships else "",
+        "others": others[:_OTHERS_SHOWN],
+        "more": len(others) > _OTHERS_SHOWN,
+    }

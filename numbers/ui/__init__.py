@@ -1,0 +1,1 @@
+"""The staff pages: thin views that call the services and tell the truth."""

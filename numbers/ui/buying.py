@@ -1,0 +1,252 @@
+"""Finding a number, confirming it, buying it."""
+
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.views.decorators.http import require_http_methods, require_safe
+
+from burki.errors import BurkiError, InvalidRequest
+from numbers.exceptions import (
+    IdempotencyKeyReused,
+    NumberAlreadyOwned,
+    PurchaseError,
+    SearchFailed,
+)
+from numbers.services.preview import Preview, preview_purchase
+from numbers.services.purchase import purchase_number
+from numbers.services.search import ALL, Found, search_numbers
+from numbers.ui.forms import ConfirmForm, NumberForm, SearchForm
+from numbers.ui.quotes import Quote
+from organizations.models import Provider
+from organizations.pages import page
+from organizations.permissions import NUMBERS_PURCHASE
+
+_DEFAULTS = {"provider": ALL, "country_code": "US", "number_type": "local"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One provider's answer to a search; `later` is where it can be asked for by itself."""
+
+    provider: str
+    found: list[Found] = field(default_factory=list)
+    error: BurkiError | None = None
+    later: str = ""
+
+
+@page(NUMBERS_PURCHASE)
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    """What to look for, and what both providers have. With a script each column comes when its
+    provider has answered, otherwise the page comes when both have."""
+    form = _search_form(request)
+    columns = []
+    if form.is_bound and form.is_valid():
+        later = request.htmx and not request.htmx.history_restore_request
+        columns = _later(request, form) if later else _columns(request, form)
+    context = {"form": form, "columns": columns, "number_form": NumberForm()}
+    return render(request, "numbers/search.html", context)
+
+
+@page(NUMBERS_PURCHASE)
+@require_safe
+def results(request: HttpRequest) -> HttpResponse:
+    """One provider's column of a search, to be put into a page."""
+    form = _search_form(request)
+    if not form.is_valid() or form.cleaned_data["provider"] not in Provider.values:
+        raise InvalidRequest("This address does not name a search at one provider.")
+    (column,) = _columns(request, form)
+    return render(request, "numbers/column.html", {"column": column})
+
+
+def _search_form(request: HttpRequest) -> SearchForm:
+    if not request.GET:
+        return SearchForm(initial=_DEFAULTS)
+    given = {name: value for name, value in request.GET.items() if value}
+    return SearchForm(_DEFAULTS | given)
+
+
+def _asked(form: SearchForm) -> list[str]:
+    provider = form.cleaned_data["provider"]
+    return list(Provider.values) if provider == ALL else [provider]
+
+
+def _later(request: HttpRequest, form: SearchForm) -> list[Column]:
+    address = reverse("search-results")
+    query = {name: form[name].value() or "" for name in form.fields}
+    return [
+        Column(provider=name, later=f"{address}?{urlencode(query | {'provider': name})}")
+        for name in _asked(form)
+    ]
+
+
+def _columns(request: HttpRequest, form: SearchForm) -> list[Column]:
+    provider = form.cleaned_data["provider"]
+    try:
+        result = search_numbers(
+            actor=request.actor,
+            organization=request.organization,
+            provider=provider,
+            criteria=form.cleaned_data["criteria"],
+        )
+    except SearchFailed as error:
+        failures = error.failures or {provider: error}
+        return [Column(provider=name, error=failures[name]) for name in _asked(form)]
+    except BurkiError as error:
+        if provider == ALL:
+            raise
+        return [Column(provider=provider, error=error)]
+    return [
+        Column(
+            provider=name,
+            found=[one for one in result.numbers if one.provider == name],
+            error=result.failures.get(name),
+        )
+        for name in _asked(form)
+    ]
+
+
+@page(NUMBERS_PURCHASE)
+@require_http_methods(["GET", "HEAD", "POST"])
+def confirm(request: HttpRequest) -> HttpResponse:
+    """GET shows what buying a number would do; POST buys it."""
+    if request.method == "POST":
+        return buy_number(request)
+    number = NumberForm(request.GET or None)
+    if not number.is_valid():
+        return render(
+            request, "numbers/exact.html", {"form": number}, status=400 if number.is_bound else 200
+        )
+    choice = ConfirmForm(request.GET, organization=request.organization)
+    return _confirm_page(request, number.cleaned_data, choice)
+
+
+def buy_number(request: HttpRequest) -> HttpResponse:
+    """SPENDS MONEY. Buy what the confirm page showed, for what it showed, once."""
+    quote = Quote.read(request.POST.get("quote", ""))
+    if quote.organization != request.organization.pk:
+        raise InvalidRequest(
+            f"You work in {request.organization} now, and this page was made for another "
+            "organization. Nothing was bought.",
+            hint="Switch back to buy for the other one, or look for a number again.",
+        )
+    number = {"provider": quote.provider, "phone_number": quote.phone_number}
+    choice = ConfirmForm(request.POST, organization=request.organization)
+    if not choice.is_valid():
+        return _confirm_page(request, number, choice, quote=quote, status=400)
+    if "update" in request.POST or _assistant_id(choice) != quote.assistant_id:
+        return _look_again(request, number, choice)
+    try:
+        bought = purchase_number(
+            actor=request.actor,
+            organization=request.organization,
+            **number,
+            **_chosen(choice),
+            idempotency_key=quote.idempotency_key,
+            **quote.most,
+        )
+    except BurkiError as error:
+        purchase = getattr(error, "purchase", None)
+        if purchase is None:
+            return _confirm_page(request, number, choice, quote=quote, error=error, status=409)
+        _tell_of_repeat(request, error)
+        return see_other("purchase", purchase.pk)
+    _tell_of_repeat(request, bought)
+    return see_other("purchase", bought.purchase.pk)
+
+
+def _tell_of_repeat(request: HttpRequest, answer: Any) -> None:
+    """Say so when the page was sent before: the purchase that follows is not a second one."""
+    if isinstance(answer, IdempotencyKeyReused):
+        sentence = "That page had been used already, for this purchase. Nothing new was bought."
+    elif isinstance(answer, NumberAlreadyOwned):
+        sentence = "Your organization already has this number. Nothing new was bought."
+    elif answer.replayed:
+        sentence = "The page was sent more than once. It is one purchase, made once."
+    else:
+        return
+    messages.info(request, sentence)
+
+
+def _look_again(request: HttpRequest, number: dict, choice: ConfirmForm) -> HttpResponse:
+    """The same page for another assistant: whose account pays may depend on it."""
+    if "update" not in request.POST:
+        messages.warning(
+            request, "You chose another assistant. Nothing was bought: look once more, then buy."
+        )
+    chosen = {
+        "assistant": _assistant_id(choice) or "",
+        "friendly_name": choice.cleaned_data["friendly_name"],
+    }
+    return see_other(f"{reverse('confirm')}?{urlencode(number | chosen)}")
+
+
+def _confirm_page(
+    request: HttpRequest,
+    number: dict[str, str],
+    choice: ConfirmForm,
+    *,
+    quote: Quote | None = None,
+    error: BurkiError | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """What would happen now. An old quote keeps its key: nothing was bought with it."""
+    preview, failure = None, None
+    if choice.is_valid():
+        try:
+            preview = preview_purchase(
+                actor=request.actor,
+                organization=request.organization,
+                **number,
+                **_chosen(choice),
+            )
+        except BurkiError as why:
+            failure = why
+    if preview is not None:
+        fresh = Quote.of(request.organization, preview)
+        quote = fresh if quote is None else replace(fresh, key=quote.key)
+    problem = failure or (preview and preview.problem)
+    held = getattr(problem, "purchase", None) if isinstance(problem, PurchaseError) else None
+    context = {
+        "number": number,
+        "form": choice,
+        "preview": preview,
+        "due": preview and _due_now(preview),
+        "error": error,
+        "problem": problem if problem is not None and error is None else None,
+        "held": held,
+        "quote": quote and quote.signed(),
+        "may_buy": preview is not None and preview.problem is None,
+    }
+    return render(request, "numbers/confirm.html", context, status=status)
+
+
+def _due_now(preview: Preview) -> Decimal | None:
+    """Set-up and the first month."""
+    price = preview.price
+    return None if price.monthly is None else price.monthly + (price.setup or 0)
+
+
+def _chosen(choice: ConfirmForm) -> dict[str, Any]:
+    return {
+        "assistant_id": _assistant_id(choice),
+        "friendly_name": choice.cleaned_data["friendly_name"],
+    }
+
+
+def _assistant_id(choice: ConfirmForm) -> int | None:
+    assistant = choice.cleaned_data["assistant"]
+    return assistant and assistant.pk
+
+
+def see_other(to: str, *args: Any) -> HttpResponse:
+    """After a POST: look there, with GET."""
+    response = redirect(to, *args)
+    response.status_code = 303
+    return response

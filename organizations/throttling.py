@@ -1,0 +1,58 @@
+"""How often somebody may try to sign in.
+
+Every try is counted before its password is looked at, so that many at once cannot slip through;
+a right password takes its own try back. Counted in the cache: per process, unless `CACHE_URL`
+names one that all share.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from django.core.cache import cache
+
+WINDOW = 15 * 60  # seconds, from the first try that is counted
+
+
+@dataclass(frozen=True, slots=True)
+class SignInAttempts:
+    """The tries for one account from one address, for the account from anywhere, and from the
+    address for any account. An account that strangers try is not closed to its owner's address at
+    once: that limit is higher."""
+
+    email: str
+    ip: str | None
+
+    def is_allowed(self) -> bool:
+        """Count one more try; whether it may be made."""
+        return all([self._count(name) <= most for name, most in self._limits().items()])
+
+    def succeeded(self) -> None:
+        """Forget the tries for this account; those from the address stay, or anybody with an
+        account could clear them."""
+        account, pair, address = self._limits()
+        cache.delete_many([account, pair])
+        try:
+            cache.decr(address)
+        except ValueError:  # it expired meanwhile
+            return
+
+    def _limits(self) -> dict[str, int]:
+        email = self.email.strip().lower()
+        return {
+            _key("account", email): 30,
+            _key("pair", f"{email} {self.ip}"): 5,
+            _key("address", str(self.ip)): 100,
+        }
+
+    @staticmethod
+    def _count(key: str) -> int:
+        cache.add(key, 0, timeout=WINDOW)
+        try:
+            return cache.incr(key)
+        except ValueError:  # it expired between the two
+            cache.set(key, 1, timeout=WINDOW)
+            return 1
+
+
+def _key(kind: str, of: str) -> str:
+    return f"sign-in:{kind}:{hashlib.sha256(of.encode(errors='replace')).hexdigest()}"

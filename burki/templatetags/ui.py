@@ -8,7 +8,7 @@ from django.forms import BoundField, CheckboxInput, RadioSelect
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from burki import text
 
@@ -56,7 +56,7 @@ def badge(status: str) -> SafeString:
 def money(amount: Decimal | None, currency: str = "", per: str = "") -> SafeString:
     """An amount in its own currency; `per` is "month" or nothing."""
     if amount is None:
-        return format_html('<span class="quiet">price unknown</span>')
+        return mark_safe('<span class="quiet">price unknown</span>')
     suffix = format_html('<span class="per"> a {}</span>', per) if per else ""
     return format_html('<span class="money">{}{}</span>', text.price(amount, currency), suffix)
 
@@ -66,13 +66,13 @@ def moment(when: datetime | None, exact: bool = False) -> SafeString:
     """A time: how long ago or how soon, with the exact time on hover. A script that has nothing
     else to do turns the exact time into the viewer's zone."""
     if when is None:
-        return format_html('<span class="quiet">–</span>')
+        return mark_safe('<span class="quiet">–</span>')
     precise = f"{when:%d %b %Y, %H:%M:%S} UTC"
     return format_html(
         '<time datetime="{}" title="{}"{}>{}</time>',
         when.isoformat(timespec="seconds"),
         precise,
-        format_html(" data-exact") if exact else "",
+        mark_safe(" data-exact") if exact else "",
         f"{when:%d %b %Y, %H:%M} UTC" if exact else _relative(when),
     )
 

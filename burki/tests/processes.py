@@ -246,6 +246,17 @@ print(json.dumps({{n: make_client(make_organization(n, **f)).key for n, f in ten
         code = f"from organizations.models import User; User.objects.create_superuser(*{STAFF!r})"
         self.manage("shell", "--no-imports", "-c", code)
 
+    def make_member(self, tenant: str, email: str) -> None:
+        """A person who signs in at the staff pages, with the staff's password."""
+        code = f"""
+from burki.testing import make_user
+from organizations.models import Organization
+user = make_user(Organization.objects.get(name={tenant!r}), "member", {email!r})
+user.set_password({STAFF[1]!r})
+user.save()
+"""
+        self.manage("shell", "--no-imports", "-c", code)
+
     def attempt(self, provider: str, digits: str = "") -> Attempt:
         """A number that nobody wanted before; `digits` choose a scenario of the sandbox."""
         n = next(self._count)

@@ -35,6 +35,8 @@ TENANTS = {
     "Careful telnyx": ONE_NUMBER,
 }
 
+SHARING = ("Initech", "Umbrella")
+
 
 @dataclass(frozen=True)
 class Site:
@@ -61,6 +63,8 @@ def site():
     with running_world(clock_scale=CLOCK_SCALE, settle_clock_scale=1.0) as world:
         keys = world.make_tenants(**TENANTS)
         world.make_staff()
+        for tenant in SHARING:
+            world.make_member(tenant, f"{tenant.lower()}@example.com")
         world.sandbox.latency = LATENCY
         with world.web(processes=3) as web:
             yield Site(world, web, keys)
@@ -154,25 +158,19 @@ def test_of_twenty_requests_for_a_number_that_is_refused_none_is_told_that_it_is
 # --- Two organizations, one number, every door ---------------------------------------------------
 
 
-class Admin:
-    """A signed-in browser."""
+class Browser:
+    """Somebody signed in at `door`."""
 
-    def __init__(self, base: str):
+    def __init__(self, base: str, door: str, email: str):
         self._base = base
         self._session = requests.Session()
-        email, password = STAFF
-        self._post("/admin/login/", self._page("/admin/login/"), username=email, password=password)
+        form = self._page(door)
+        self._post(door, form, username=email, password=STAFF[1])
+        assert "sessionid" in self._session.cookies
 
-    def purchase_form(self) -> dict[str, str]:
-        return self._page("/admin/numbers/phonenumber/purchase/")
-
-    def buy(self, form: dict[str, str], organization: int, attempt: Attempt) -> requests.Response:
-        wanted = attempt.body | {"organization": organization, "confirmed": "yes"}
-        return self._post("/admin/numbers/phonenumber/purchase/", form, **wanted)
-
-    def _page(self, path: str) -> dict[str, str]:
+    def _page(self, path: str, **query: str) -> dict[str, str]:
         """The hidden fields of a page's form."""
-        page = self._session.get(self._base + path, timeout=60)
+        page = self._session.get(self._base + path, params=query, timeout=60)
         assert page.ok, page.text
         fields = re.findall(r"<input type=\"hidden\" name=\"(\w+)\" value=\"([^\"]*)\"", page.text)
         return dict(fields)
@@ -189,42 +187,77 @@ class Admin:
         return answer
 
 
+class Admin(Browser):
+    """The purchase page of the Django admin."""
+
+    page = "/admin/numbers/phonenumber/purchase/"
+
+    def __init__(self, base: str):
+        super().__init__(base, "/admin/login/", STAFF[0])
+
+    def purchase(self, organization: int, attempt: Attempt) -> partial:
+        """The filled-in page, ready to be sent."""
+        wanted = attempt.body | {"organization": organization, "confirmed": "yes"}
+        return partial(self._post, self.page, self._page(self.page), **wanted)
+
+
+class StaffPages(Browser):
+    """The confirm page of the staff pages, for somebody of `tenant`."""
+
+    def __init__(self, base: str, tenant: str):
+        super().__init__(base, "/sign-in", f"{tenant.lower()}@example.com")
+
+    def purchase(self, attempt: Attempt) -> partial:
+        """The confirm page as it was rendered, ready to be sent."""
+        form = self._page("/buy/confirm", **attempt.body)
+        assert form["quote"]
+        return partial(self._post, "/buy/confirm", form, assistant="", friendly_name="")
+
+
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_two_organizations_want_one_number_through_api_and_admin_and_one_gets_it(site, provider):
+def test_two_organizations_want_one_number_at_every_door_at_once_and_one_gets_it(site, provider):
+    """Both buy with the platform's account. Each staff page is sent twice, as by a double click."""
     attempt = site.world.attempt(provider)
     ids = {
         row["name"]: row["id"]
         for row in site.world.postgres.rows("SELECT id, name FROM organizations_organization")
     }
     admin = Admin(site.web.url)
-    tenants = ("Initech", "Umbrella")
     doors, calls = [], []
-    for tenant in tenants:
-        for n in range(8):
+    for tenant in SHARING:
+        for n in range(6):
             doors.append(("api", tenant))
             calls.append(site.buy(tenant, attempt, f"{attempt.key}-{n}"))
         for _ in range(2):
             doors.append(("admin", tenant))
-            calls.append(partial(admin.buy, admin.purchase_form(), ids[tenant], attempt))
+            calls.append(admin.purchase(ids[tenant], attempt))
+        staff = StaffPages(site.web.url, tenant)
+        for page in (staff.purchase(attempt), staff.purchase(attempt)):
+            doors += [("staff", tenant)] * 2
+            calls += [page] * 2
 
     answers = list(zip(doors, in_threads(*calls), strict=True))
 
     (bought,) = [p for p in site.purchases(attempt) if p["state"] == "completed"]
-    winner = next(tenant for tenant in tenants if ids[tenant] == bought["organization_id"])
-    loser = next(tenant for tenant in tenants if tenant != winner)
+    winner = next(tenant for tenant in SHARING if ids[tenant] == bought["organization_id"])
+    loser = next(tenant for tenant in SHARING if tenant != winner)
     assert site.world.posts(attempt) == 1
     site.world.assert_inventories_agree(attempt)
     told = {door: [a for d, a in answers if d == door] for door in set(doors)}
     assert set(codes(told["api", winner])) <= {200, "purchase_in_progress"}
     for answer in told["api", winner]:
         assert answer.headers["Purchase-Id"] == str(bought["id"])
-    assert codes(told["api", loser]) == {"number_unavailable": 8}
-    assert [(a.status_code, a.json()["charged"]) for a in told["api", loser]] == [(500, False)] * 8
+    assert codes(told["api", loser]) == {"number_unavailable": 6}
+    assert [(a.status_code, a.json()["charged"]) for a in told["api", loser]] == [(500, False)] * 6
     pages = [a.headers["Location"] for a in told["admin", winner]]
     assert pages == [f"/admin/numbers/purchase/{bought['id']}/change/"] * 2
-    shown = [a.headers["Location"].split("/")[4] for a in told["admin", loser]]
+    results = [(a.status_code, a.headers["Location"]) for a in told["staff", winner]]
+    assert results == [(303, f"/purchases/{bought['id']}")] * 4
     states = {str(p["id"]): (p["state"], p["refusal_code"]) for p in site.purchases(attempt)}
-    assert [states[pk] for pk in shown] == [("refused", "number_unavailable")] * 2
+    shown = [a.headers["Location"].split("/")[4] for a in told["admin", loser]]
+    shown += [a.headers["Location"].split("/")[2] for a in told["staff", loser]]
+    assert [states[pk] for pk in shown] == [("refused", "number_unavailable")] * 6
+    assert len(set(shown[2:])) == 2  # a page that is sent twice is one purchase, refused ones too
 
 
 # --- Money --------------------------------------------------------------------------------------

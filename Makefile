@@ -3,7 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-all lint format clean
+.PHONY: help run test test-all tools lint format clean
 
 help:
 	@echo "make run       everything on this machine, with demo data (Ctrl-C stops it)"
@@ -28,7 +28,22 @@ run: $(VENV)/run.stamp
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
 
-test-all: $(VENV)/dev.stamp lint
+# What only the browser tests need: a Chromium of the system, and axe-core, which finds what people
+# with disabilities could not use.
+CHROMIUM ?= /usr/bin/chromium
+AXE := .tools/node_modules/axe-core/axe.min.js
+APT := $(shell test "$$(id -u)" = 0 || echo sudo) apt-get
+
+tools: $(CHROMIUM) $(AXE)
+
+$(CHROMIUM):
+	$(APT) update -q && $(APT) install -qy chromium
+
+$(AXE):
+	command -v npm >/dev/null || { $(APT) update -q && $(APT) install -qy npm; }
+	npm install --prefix .tools --no-save --no-audit --no-fund axe-core@4.14.1
+
+test-all: $(VENV)/dev.stamp lint tools
 	REQUIRE_ALL=1 HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
 	REQUIRE_ALL=1 HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -m slow
 
@@ -42,4 +57,4 @@ format: $(VENV)/dev.stamp
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .data staticfiles
+	rm -rf $(VENV) .data .tools staticfiles

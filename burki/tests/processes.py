@@ -246,14 +246,15 @@ print(json.dumps({{n: make_client(make_organization(n, **f)).key for n, f in ten
         code = f"from organizations.models import User; User.objects.create_superuser(*{STAFF!r})"
         self.manage("shell", "--no-imports", "-c", code)
 
-    def make_member(self, tenant: str, email: str) -> None:
-        """A person who signs in at the staff pages, with the staff's password."""
+    def make_member(self, tenant: str, email: str, role: str = "member") -> None:
+        """A person who signs in at the staff pages with the staff's password; in another tenant as
+        well when there is such a person."""
         code = f"""
-from burki.testing import make_user
-from organizations.models import Organization
-user = make_user(Organization.objects.get(name={tenant!r}), "member", {email!r})
-user.set_password({STAFF[1]!r})
-user.save()
+from organizations.models import Membership, Organization, User
+user = User.objects.filter(email={email!r}).first()
+user = user or User.objects.create_user({email!r}, {STAFF[1]!r})
+tenant = Organization.objects.get(name={tenant!r})
+Membership.objects.create(organization=tenant, user=user, role={role!r})
 """
         self.manage("shell", "--no-imports", "-c", code)
 

@@ -66,7 +66,7 @@ def test_both_providers_stand_side_by_side_with_place_price_and_a_way_to_buy(bro
     page = browser.get("/buy", {"area_code": "415"})
 
     found = re.findall(r"provider=(\w+)&amp;phone_number=%2B1415555\d{4}", text(page))
-    assert (found.count("twilio"), found.count("telnyx")) == (10, 10)
+    assert (found.count("twilio"), found.count("telnyx")) == (20, 20)
     assert "$1.15 a month" in words(page) and "$1.00 a month" in words(page)
     assert "San Francisco, CA, US" in words(page)
 

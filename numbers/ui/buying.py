@@ -28,16 +28,19 @@ from organizations.pages import page
 from organizations.permissions import NUMBERS_PURCHASE
 
 _DEFAULTS = {"provider": ALL, "country_code": "US", "number_type": "local"}
+_FEW = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One provider's answer to a search; `later` is where it can be asked for by itself."""
+    """One provider's answer to a search, or a `few` of it; `later` is where it can be asked for by
+    itself."""
 
     provider: str
     found: list[Found] = field(default_factory=list)
     error: BurkiError | None = None
     later: str = ""
+    few: bool = False
 
 
 @page(NUMBERS_PURCHASE)
@@ -57,11 +60,13 @@ def search(request: HttpRequest) -> HttpResponse:
 @page(NUMBERS_PURCHASE)
 @require_safe
 def results(request: HttpRequest) -> HttpResponse:
-    """One provider's column of a search, to be put into a page."""
+    """One provider's column of a search, to be put into a page; with `few` its beginning."""
     form = _search_form(request)
     if not form.is_valid() or form.cleaned_data["provider"] not in Provider.values:
         raise InvalidRequest("This address does not name a search at one provider.")
     (column,) = _columns(request, form)
+    if "few" in request.GET:
+        column = replace(column, found=column.found[:_FEW], few=True)
     return render(request, "numbers/column.html", {"column": column})
 
 

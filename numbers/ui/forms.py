@@ -15,6 +15,7 @@ from numbers.services.search import ALL, clean_criteria
 from organizations.models import Organization, Provider
 
 _SEPARATORS = re.compile(r"[\s().\-/\u00a0\u2010-\u2015]")
+SHOWN = 20  # numbers of each provider
 NUMBER_TYPES = [("local", "Local"), ("toll_free", "Toll-free"), ("mobile", "Mobile")]
 
 
@@ -65,7 +66,8 @@ class SearchForm(forms.Form):
         }
         wanted["country_code"] = data["country_code"] or "US"
         try:
-            data["criteria"] = clean_criteria(**wanted, limit=20)
+            limit = SHOWN * (len(Provider) if data["provider"] in ("", ALL) else 1)
+            data["criteria"] = clean_criteria(**wanted, limit=limit)
         except InvalidRequest as error:
             name = error.detail.partition(" ")[0]
             self.add_error(name if name in self.fields else None, _for_people(error.detail, self))

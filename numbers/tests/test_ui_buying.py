@@ -145,6 +145,8 @@ def test_what_cannot_be_searched_is_told_at_its_field_and_nobody_is_asked(
     assert sentence in words(page)
     assert 'aria-invalid="true"' in text(page)
     assert sandbox.requests() == []
+    part = browser.get("/buy", wanted, headers={"HX-Request": "true"})
+    assert sentence in words(part)[words(part).index("The search was not sent") :]
 
 
 def test_a_column_of_no_one_provider_is_an_error(browser):
@@ -220,6 +222,7 @@ def test_a_number_that_one_has_already_is_told_with_the_way_to_it(browser, organ
     page = look(browser)
 
     assert "Your organization already has +14155551234." in words(page)
+    assert f'href="/numbers/{PhoneNumber.objects.get().pk}"' in text(page)
     assert "Buy number for" not in words(page)
     assert first.status_code == 303
 

@@ -15,9 +15,9 @@ from burki.errors import BurkiError, InvalidRequest
 from numbers.exceptions import (
     IdempotencyKeyReused,
     NumberAlreadyOwned,
-    PurchaseError,
     SearchFailed,
 )
+from numbers.models import PhoneNumber
 from numbers.services.preview import Preview, preview_purchase
 from numbers.services.purchase import purchase_number
 from numbers.services.search import ALL, Found, search_numbers
@@ -53,7 +53,7 @@ def search(request: HttpRequest) -> HttpResponse:
     if form.is_bound and form.is_valid():
         later = request.htmx and not request.htmx.history_restore_request
         columns = _later(request, form) if later else _columns(request, form)
-    context = {"form": form, "columns": columns, "number_form": NumberForm()}
+    context = {"form": form, "columns": columns, "number_form": NumberForm(auto_id="exact_%s")}
     return render(request, "numbers/search.html", context)
 
 
@@ -185,11 +185,15 @@ def _look_again(request: HttpRequest, number: dict, choice: ConfirmForm) -> Http
         messages.warning(
             request, "You chose another assistant. Nothing was bought: look once more, then buy."
         )
-    chosen = {
-        "assistant": _assistant_id(choice) or "",
-        "friendly_name": choice.cleaned_data["friendly_name"],
-    }
-    return see_other(f"{reverse('confirm')}?{urlencode(number | chosen)}")
+    return see_other(confirm_url(number, **_chosen(choice)))
+
+
+def confirm_url(
+    number: dict[str, str], assistant_id: Any = None, friendly_name: str | None = None
+) -> str:
+    """The confirm page of a number with what was chosen."""
+    chosen = {"assistant": assistant_id or "", "friendly_name": friendly_name or ""}
+    return f"{reverse('confirm')}?{urlencode(number | chosen)}"
 
 
 def _confirm_page(
@@ -217,15 +221,18 @@ def _confirm_page(
         fresh = Quote.of(request.organization, preview)
         quote = fresh if quote is None else replace(fresh, key=quote.key)
     problem = failure or (preview and preview.problem)
-    held = getattr(problem, "purchase", None) if isinstance(problem, PurchaseError) else None
+    owned = None
+    if isinstance(problem, NumberAlreadyOwned):
+        owned = PhoneNumber.objects.visible_to(request.organization).live().filter(**number).first()
     context = {
         "number": number,
+        "here": confirm_url(number, choice["assistant"].value(), choice["friendly_name"].value()),
+        "this_number": f"{reverse('confirm')}?{urlencode(number)}",
         "form": choice,
         "preview": preview,
         "due": preview and _due_now(preview),
-        "error": error,
-        "problem": problem if problem is not None and error is None else None,
-        "held": held,
+        "trouble": error or problem,
+        "owned": owned,
         "quote": quote and quote.signed(),
         "may_buy": preview is not None and preview.problem is None,
     }

@@ -62,6 +62,7 @@ def store_credentials(
     public_key: str = "",
     label: str = "",
     make_default: bool = False,
+    only_for_assistants: bool = False,
     replaces: ProviderAccount | None = None,
     proof: Proof | None = None,
 ) -> ProviderAccount:
@@ -70,7 +71,9 @@ def store_credentials(
 
     Twilio: the row with `account_sid`. Telnyx: the row with this very key, else `replaces` (which
     needs a `proof`), else a new row. Empty settings leave those of a row as they are. The first
-    account at a provider becomes the default; `make_default` makes this one the default.
+    account at a provider becomes the default; `make_default` makes this one the default. A row
+    that is new and `only_for_assistants` never is; without that word such a row becomes the
+    organization's like any other.
     Raises `InvalidRequest`, `PermissionDenied`.
     """
     actor.require(ORGANIZATION_ADMIN, organization)
@@ -87,10 +90,14 @@ def store_credentials(
     if account is None and replaces is not None:
         account = replace_secret(actor=actor, account=replaces, secret=secret, proof=proof)
     if account is None:
-        return _added(actor, organization, provider, secret, account_sid, settings, make_default)
+        fields = settings | {"only_for_assistants": only_for_assistants and not make_default}
+        return _added(actor, organization, provider, secret, account_sid, fields, make_default)
     if account.provider == Provider.TWILIO and _secret_of(account) != secret:
         _replace(actor, account, secret, saw="the account of that SID")
     given = {name: value for name, value in settings.items() if value}
+    if account.only_for_assistants and not only_for_assistants:
+        given["only_for_assistants"] = False
+        make_default = make_default or not _default_of(account).exists()
     if make_default:
         given["is_default"] = True
     return change_account(actor=actor, account=account, **given)
@@ -129,8 +136,9 @@ def replace_secret(
 @transaction.atomic
 def change_account(*, actor: Actor, account: ProviderAccount, **changes: Any) -> ProviderAccount:
     """Change settings of an account: label, connection_id, messaging_profile_id, public_key,
-    low_balance_threshold, is_default, is_active. The default of its provider is another account's
-    as soon as this one has it, and is never merely given up. What is as wanted is not written.
+    low_balance_threshold, is_default, only_for_assistants, is_active. The default of its provider
+    is another account's as soon as this one has it, and is never merely given up; it is for all.
+    What is as wanted is not written.
 
     Raises `InvalidRequest`, `PermissionDenied`.
     """
@@ -142,6 +150,8 @@ def change_account(*, actor: Actor, account: ProviderAccount, **changes: Any) ->
     account = ProviderAccount.objects.select_related("organization").get(pk=account.pk)
     if changes.get("is_default") is False and account.is_default:
         raise InvalidRequest("Make another account the default instead: one has to be.")
+    if changes.get("is_default"):
+        changes["only_for_assistants"] = False
     wanted = {k: v for k, v in changes.items() if getattr(account, k) != v}
     if not wanted:
         return account
@@ -212,7 +222,7 @@ def _added(
     provider: str,
     secret: str,
     account_sid: str,
-    settings: dict[str, str],
+    settings: dict[str, Any],
     make_default: bool,
 ) -> ProviderAccount:
     account = ProviderAccount(

@@ -4,6 +4,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from assistants.api.urls import urlpatterns as assistant_routes
 from burki import operations
 from burki.api import no_such_address
 from numbers.api.urls import neighbours
@@ -18,6 +19,7 @@ urlpatterns = [
     path("", include(number_routes)),
     path("api/v1/", include((number_routes, "v1"))),
     *neighbours,
+    path("api/v1/", include(assistant_routes)),
     re_path(r"^(?:api|phone-numbers)/", no_such_address),
 ]
 

@@ -1,8 +1,35 @@
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.db import models
+from django.db.models import Prefetch
 
-from organizations.models import Organization, Provider, ProviderAccount
+from assistants import opaque
+from assistants.fields import ExactJSONField
+from organizations.models import ApiKey, Organization, Provider, ProviderAccount, User
+
+
+class AssistantQuerySet(models.QuerySet):
+    def of(self, organization: Organization) -> "AssistantQuerySet":
+        return self.filter(organization=organization)
+
+    def answering(self, phone_number: str) -> "AssistantQuerySet":
+        """Those that a live number is assigned to, the newest number's first."""
+        numbers = _live_numbers().filter(phone_number=phone_number)
+        return self.filter(phone_numbers__in=numbers).order_by("-phone_numbers__pk")
+
+    def told(self) -> "AssistantQuerySet":
+        """With everything that an answer tells of an assistant, in two queries for any number of
+        rows: `live_numbers` are its numbers, but for those only being bought or given back."""
+        numbers = _live_numbers().only("assistant_id", "phone_number").order_by("phone_number")
+        return self.select_related("twilio_account", "telnyx_account").prefetch_related(
+            Prefetch("phone_numbers", numbers, to_attr="live_numbers")
+        )
+
+
+def _live_numbers() -> models.QuerySet:
+    """This app may not import phone numbers; it reaches them over their relation to it."""
+    numbers = Assistant._meta.get_field("phone_numbers").related_model
+    return numbers.objects.inventory().live()
 
 
 class Assistant(models.Model):
@@ -29,6 +56,22 @@ class Assistant(models.Model):
         blank=True,
         validators=[URLValidator(schemes=["http", "https"])],
     )
+    webhook_url = models.CharField(
+        "webhook URL",
+        max_length=500,
+        blank=True,
+        validators=[URLValidator(schemes=["http", "https"])],
+        help_text="Told of the assistant's calls.",
+    )
+    messaging_service_sid = models.CharField(
+        "Twilio messaging service", max_length=64, blank=True, help_text="Such as MG…"
+    )
+    settings = ExactJSONField(
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text="Kept for the assistant's clients; secrets in it are encrypted.",
+    )
     twilio_account = models.ForeignKey(
         ProviderAccount,
         on_delete=models.PROTECT,
@@ -47,8 +90,20 @@ class Assistant(models.Model):
         max_length=64, blank=True, help_text="Instead of the account's own connection."
     )
     is_active = models.BooleanField(default=True)
+    created_by = models.ForeignKey(
+        User,
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+    )
+    created_by_key = models.ForeignKey(
+        ApiKey, on_delete=models.PROTECT, null=True, editable=False, related_name="+"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = AssistantQuerySet.as_manager()
 
     class Meta:
         indexes = [models.Index(fields=["organization", "-id"], name="assistant_by_organization")]
@@ -71,3 +126,21 @@ class Assistant(models.Model):
             Provider.TWILIO: self.twilio_account,
             Provider.TELNYX: self.telnyx_account,
         }[provider]
+
+    @property
+    def settings_in_clear(self) -> dict:
+        """The settings with their secrets, for who answers the calls. Never show or log it.
+
+        Raises `organizations.crypto.CredentialsUnreadable`.
+        """
+        return opaque.opened(self.settings)
+
+    def reencrypt(self) -> list[str]:
+        """Bring stored secrets under the newest key; the names of the fields that changed.
+
+        Raises `organizations.crypto.CredentialsUnreadable`.
+        """
+        if not opaque.holds_secrets(self.settings):
+            return []
+        self.settings = opaque.reencrypted(self.settings)
+        return ["settings"]

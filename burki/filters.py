@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import django_filters
 from django import forms
 from django.db.models import QuerySet
+from rest_framework.request import Request
 
 from burki.errors import InvalidRequest
 
@@ -28,10 +29,14 @@ class IntegerFilter(django_filters.NumberFilter):
 
 
 def filtered(
-    filters: type[django_filters.FilterSet], rows: QuerySet, wanted: Mapping[str, str]
+    filters: type[django_filters.FilterSet],
+    rows: QuerySet,
+    wanted: Mapping[str, str],
+    request: Request | None = None,
 ) -> QuerySet:
-    """The rows that the query string asks for; raises `InvalidRequest`."""
-    chosen = filters(wanted, rows)
+    """The rows that the query string asks for; raises `InvalidRequest`. Filters that depend on who
+    asks need the `request`."""
+    chosen = filters(wanted, rows, request=request)
     if not chosen.is_valid():
         errors = {name: [str(e) for e in found] for name, found in chosen.errors.items()}
         name, sentences = next(iter(errors.items()))

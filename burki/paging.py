@@ -28,7 +28,7 @@ class KeysetPagination(CursorPagination):
         given = request.query_params.get(self.page_size_query_param)
         if given is None:
             return self.page_size
-        if not re.fullmatch("[0-9]{1,3}", given) or not 1 <= int(given) <= self.max_page_size:
+        if not re.fullmatch("[0-9]{1,4}", given) or not 1 <= int(given) <= self.max_page_size:
             raise InvalidRequest(f"limit must be between 1 and {self.max_page_size}")
         return int(given)
 

@@ -1,7 +1,11 @@
 """Plain functions that make what tests need, through the real services wherever there is one."""
 
+import importlib.metadata
+import importlib.util
 import threading
 from collections.abc import Callable
+from functools import cache
+from types import ModuleType
 from typing import Any
 
 from django.db import connection
@@ -102,6 +106,17 @@ def make_browser(organization: Organization | None, role: str, **over: Any) -> C
 def post(client: APIClient, path: str, body: Any, **headers: str):
     """POST JSON; `headers` as in HTTP_IDEMPOTENCY_KEY."""
     return client.post(path, body, format="json", **headers)
+
+
+@cache
+def sdk_models(name: str) -> ModuleType:
+    """A module of models of the official client, such as `assistant`. The client's package has
+    our project's name, so it is loaded from its file, under another one."""
+    path = importlib.metadata.distribution("burki").locate_file(f"burki/models/{name}.py")
+    spec = importlib.util.spec_from_file_location(f"official_{name}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def orders_sent(sandbox) -> list[Any]:

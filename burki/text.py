@@ -14,6 +14,12 @@ def is_clean(text: str) -> bool:
     return not any(unicodedata.category(character) in _REFUSED for character in text)
 
 
+def is_storable(text: str) -> bool:
+    """Whether a database can keep the text: line breaks and tabs are fine here, NUL characters
+    and lone surrogates are not."""
+    return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text)
+
+
 def plain(text: object, most: int) -> str:
     """Somebody else's text as we store it: without what `is_clean` refuses, cut to `most`."""
     kept = (c for c in str(text or "") if unicodedata.category(c) not in _REFUSED)

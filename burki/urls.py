@@ -4,6 +4,7 @@ pages are at the root."""
 from django.contrib import admin
 from django.urls import include, path, re_path
 
+from assistants.api.urls import urlpatterns as assistant_routes
 from burki import operations
 from burki.api import no_such_address
 from numbers.api.urls import neighbours
@@ -24,6 +25,7 @@ urlpatterns = [
     path("", include(number_routes)),
     path("api/v1/", include((number_routes, "v1"))),
     *neighbours,
+    path("api/v1/", include(assistant_routes)),
     re_path(r"^(?:api|phone-numbers)/", no_such_address),
 ]
 

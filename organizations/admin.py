@@ -111,6 +111,7 @@ class ProviderAccountForm(forms.ModelForm):
             "messaging_profile_id",
             "public_key",
             "is_default",
+            "only_for_assistants",
             "is_active",
         ]
 

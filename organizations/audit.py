@@ -1,5 +1,6 @@
 """Writing the audit: call `record` inside the transaction of the change it tells of."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import models
@@ -18,7 +19,33 @@ def record(
     **data: Any,
 ) -> AuditEvent:
     """Append "`actor` did `action` to `obj`", with JSON `data`. Never pass a secret."""
-    return AuditEvent.objects.create(
+    event = _event(actor, action, obj, organization, data)
+    event.save()
+    return event
+
+
+def record_each(
+    actor: Actor,
+    action: str,
+    objects: Iterable[models.Model],
+    *,
+    organization: Organization | None,
+    **data: Any,
+) -> None:
+    """As `record` for each object with the same `data`, in few statements for many."""
+    AuditEvent.objects.bulk_create(
+        [_event(actor, action, obj, organization, data) for obj in objects], batch_size=1000
+    )
+
+
+def _event(
+    actor: Actor,
+    action: str,
+    obj: models.Model,
+    organization: Organization | None,
+    data: dict[str, Any],
+) -> AuditEvent:
+    return AuditEvent(
         organization=organization,
         actor_kind=actor.kind,
         actor_label=actor.label,

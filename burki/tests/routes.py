@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from organizations.permissions import (
+    ASSISTANTS_READ,
+    ASSISTANTS_WRITE,
     NUMBERS_PURCHASE,
     NUMBERS_READ,
     NUMBERS_RELEASE,
@@ -32,6 +34,8 @@ class Route:
 
 
 NUMBERS = "/phone-numbers"
+ASSISTANTS = "/api/v1/assistants"
+ONE, ONE_URL = f"{ASSISTANTS}/<assistant_id>", f"{ASSISTANTS}/{{assistant}}"
 ROUTES = [
     Route(
         method="POST",
@@ -86,5 +90,35 @@ ROUTES = [
         scope=NUMBERS_WRITE,
         body={},
         foreign=200,
+    ),
+    Route(method="GET", path=ASSISTANTS, scope=ASSISTANTS_READ, foreign=200),
+    Route(
+        method="POST",
+        path=ASSISTANTS,
+        scope=ASSISTANTS_WRITE,
+        body={"name": "Another"},
+        status=201,
+        foreign=201,
+    ),
+    *[
+        Route(method="GET", path=f"{ASSISTANTS}/{path}", scope=ASSISTANTS_READ, foreign=200)
+        for path in ("count", "me/organization", "export", "cloned-voices")
+    ],
+    Route(method="GET", path=f"{ASSISTANTS}/providers", scope=None),
+    Route(
+        method="GET",
+        path=f"{ASSISTANTS}/by-phone/<phone_number>",
+        url=f"{ASSISTANTS}/by-phone/{{number}}",
+        scope=ASSISTANTS_READ,
+    ),
+    Route(method="GET", path=ONE, url=ONE_URL, scope=ASSISTANTS_READ),
+    Route(method="PUT", path=ONE, url=ONE_URL, scope=ASSISTANTS_WRITE, body={"name": "Desk"}),
+    Route(method="PATCH", path=ONE, url=ONE_URL, scope=ASSISTANTS_WRITE, body={"name": "Desk"}),
+    Route(method="DELETE", path=ONE, url=ONE_URL, scope=ASSISTANTS_WRITE),
+    Route(
+        method="PATCH",
+        path=f"{ONE}/status",
+        url=f"{ONE_URL}/status?is_active=false",
+        scope=ASSISTANTS_WRITE,
     ),
 ]

@@ -17,7 +17,7 @@ from burki.testing import (
 )
 from burki.tests.routes import ROUTES, Route
 from organizations.models import Membership
-from organizations.permissions import ROLE_SCOPES, SCOPES
+from organizations.permissions import NUMBERS_READ, ROLE_SCOPES, SCOPES
 
 OURS = ("organizations", "assistants", "numbers")
 SECRET = "Only Acme knows this"
@@ -92,7 +92,9 @@ def caller(kind: str, route: Route, organization, other_organization) -> APIClie
         case "key without the scope":
             client = make_client(organization, others)
         case "key with the scope alone":
-            client = make_client(organization, [route.scope] if route.scope in SCOPES else [])
+            client = make_client(
+                organization, [route.scope if route.scope in SCOPES else NUMBERS_READ]
+            )
         case "key whose creator lost the role":
             creator = make_user(organization, "owner")
             client = make_client(organization, created_by=creator)

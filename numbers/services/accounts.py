@@ -34,7 +34,9 @@ def resolve_account(
         if account.organization_id != organization.pk or account.provider != provider:
             raise NotConfigured(hint="The assistant's provider account is not this organization's.")
         return account
-    own = ProviderAccount.objects.filter(organization=organization, provider=provider)
+    own = ProviderAccount.objects.filter(
+        organization=organization, provider=provider, only_for_assistants=False
+    )
     accounts = list(own.order_by("-is_default", "pk")[:1])
     if accounts:
         if not accounts[0].is_default:

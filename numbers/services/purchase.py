@@ -193,10 +193,13 @@ def _answer_held(request: PurchaseRequest, held: PhoneNumber, actor: Actor) -> P
 def _claim(request: PurchaseRequest, plan: Plan, actor: Actor) -> Purchase:
     """Commit that we are about to buy. The number's unique index and the key's decide.
 
-    Raises `IntegrityError` when somebody was faster, `SpendingLimitExceeded`, `PriceUnknown`.
+    Raises `IntegrityError` when somebody was faster, `SpendingLimitExceeded`, `PriceUnknown`,
+    `NotFound` when the assistant is gone.
     """
     organization = settling.lock_organization(request.organization.pk)
     spending.check_limits(organization, plan.price)
+    if plan.assistant is not None:  # nobody deletes it while we hold the lock; somebody may have
+        get_assistant(organization, plan.assistant.pk)
     purchase_id = uuid7()
     place, price, connections = plan.offer, plan.price, plan.routing
     route = connections

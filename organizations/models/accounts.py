@@ -1,7 +1,8 @@
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-from organizations.crypto import CredentialsUnreadable, decrypt, encrypt
+from organizations.crypto import CredentialsUnreadable, decrypt, encrypt, rotate
 from organizations.models.organizations import Organization
 
 
@@ -41,7 +42,19 @@ class ProviderAccount(models.Model):
     is_default = models.BooleanField(
         default=False, help_text="Used when an assistant names no account of its own."
     )
+    only_for_assistants = models.BooleanField(
+        default=False,
+        help_text="Used by the assistants that name it, and for nothing else of the organization.",
+    )
     is_active = models.BooleanField(default=True)
+    low_balance_threshold = models.DecimalField(
+        max_digits=12,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="Warn when the balance at the provider is below this. Empty: never.",
+    )
     last_checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_check = models.JSONField(default=dict, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -74,6 +87,11 @@ class ProviderAccount(models.Model):
                 ),
                 name="provider_account_source",
             ),
+            models.CheckConstraint(
+                condition=Q(is_default=False) | Q(only_for_assistants=False),
+                name="provider_account_default_is_for_all",
+                violation_error_message="The default account cannot be only for assistants.",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -81,12 +99,25 @@ class ProviderAccount(models.Model):
         return f"{self.get_provider_display()} ({name})"
 
     def clean(self) -> None:
-        """The first account at a provider is the default without saying so."""
-        if self._state.adding and self.organization_id and not self.is_default:
+        """The organization's first account at a provider is the default without saying so."""
+        undecided = not (self.is_default or self.only_for_assistants)
+        if self._state.adding and self.organization_id and undecided:
             others = ProviderAccount.objects.filter(
-                organization=self.organization_id, provider=self.provider
+                organization=self.organization_id,
+                provider=self.provider,
+                only_for_assistants=False,
             )
             self.is_default = not others.exists()
+
+    def reencrypt(self) -> list[str]:
+        """Bring the stored secret under the newest key; the names of the fields that changed.
+
+        Raises `organizations.crypto.CredentialsUnreadable`.
+        """
+        if not self.encrypted_credentials:
+            return []
+        self.encrypted_credentials = rotate(self.encrypted_credentials)
+        return ["encrypted_credentials"]
 
     @property
     def secret(self) -> str:

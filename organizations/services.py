@@ -7,7 +7,7 @@ from django.utils.text import slugify
 
 from organizations import audit
 from organizations.actors import Actor
-from organizations.models import ApiKey, Organization, ProviderAccount, User
+from organizations.models import ApiKey, Organization, User
 from organizations.models.api_keys import digest
 from organizations.permissions import ORGANIZATION_ADMIN, SCOPES
 
@@ -78,44 +78,3 @@ def revoke_api_key(*, actor: Actor, key: ApiKey) -> None:
     actor.require(ORGANIZATION_ADMIN, key.organization)
     if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now()):
         audit.record(actor, "api_key.revoked", key, organization=key.organization)
-
-
-@transaction.atomic
-def add_provider_account(
-    *,
-    actor: Actor,
-    organization: Organization,
-    provider: str,
-    secret: str,
-    account_sid: str = "",
-    label: str = "",
-    connection_id: str = "",
-    messaging_profile_id: str = "",
-    public_key: str = "",
-    is_default: bool = False,
-) -> ProviderAccount:
-    """Store an organization's own credentials: Twilio auth token with `account_sid`, or Telnyx
-    API key. They are encrypted; nothing is sent to the provider."""
-    actor.require(ORGANIZATION_ADMIN, organization)
-    account = ProviderAccount(
-        organization=organization,
-        provider=provider,
-        account_sid=account_sid,
-        label=label,
-        connection_id=connection_id,
-        messaging_profile_id=messaging_profile_id,
-        public_key=public_key,
-        is_default=is_default,
-    )
-    account.secret = secret
-    account.full_clean()
-    account.save()
-    audit.record(
-        actor,
-        "provider_account.added",
-        account,
-        organization=organization,
-        provider=provider,
-        secret=account.secret_hint,
-    )
-    return account

@@ -1,3 +1,4 @@
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 
@@ -42,6 +43,14 @@ class ProviderAccount(models.Model):
         default=False, help_text="Used when an assistant names no account of its own."
     )
     is_active = models.BooleanField(default=True)
+    low_balance_threshold = models.DecimalField(
+        max_digits=12,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text="Warn when the balance at the provider is below this. Empty: never.",
+    )
     last_checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_check = models.JSONField(default=dict, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -28,8 +28,8 @@ from numbers.providers.registry import driver_for
 from numbers.services.accounts import credentials_of
 from numbers.tests.money import ORDERS, at_event, failing_writes
 from organizations.actors import Actor
+from organizations.credentials import store_credentials
 from organizations.models import ApiKey, AuditEvent, ProviderAccount
-from organizations.services import add_provider_account
 
 SID = "AC" + "0" * 28 + "5511"
 TOKEN = "qZ7wKy9xVu3jYs5hGo1fRi8pLe6mNa4t"
@@ -150,11 +150,12 @@ def test_no_row_of_the_database_holds_a_secret(acme, client, sandbox):
 
 def test_the_audit_tells_of_credentials_by_their_last_four_characters(acme, client, sandbox):
     for provider, secret in (("twilio", TOKEN), ("telnyx", KEY)):
-        add_provider_account(
+        store_credentials(
             actor=SYSTEM,
             organization=make_organization("Initech", accounts=False),
             provider=provider,
             secret=secret,
+            account_sid=SID if provider == "twilio" else "",
         )
 
     added = AuditEvent.objects.filter(action="provider_account.added").order_by("pk")

@@ -13,8 +13,9 @@ from numbers.exceptions import PurchaseError
 from numbers.services.purchase import purchase_number
 from numbers.services.search import clean_criteria, search_numbers
 from organizations.actors import Actor
+from organizations.credentials import store_credentials
 from organizations.models import Membership, Organization, Role, User
-from organizations.services import add_provider_account, create_api_key, create_organization
+from organizations.services import create_api_key, create_organization
 
 ACTOR = Actor.system("seed_demo")
 EMAIL, PASSWORD = "staff@example.com", "burki-demo"
@@ -56,13 +57,13 @@ class Command(BaseCommand):
         organization = create_organization(actor=ACTOR, name=name)
         Membership.objects.create(organization=organization, user=user, role=Role.OWNER)
         sid = f"AC{organization.pk:032x}"
-        add_provider_account(
+        store_credentials(
             actor=ACTOR, organization=organization, provider="twilio", account_sid=sid,
-            secret="sandbox-twilio-token", is_default=True,
+            secret="sandbox-twilio-token",
         )  # fmt: skip
-        add_provider_account(
+        store_credentials(
             actor=ACTOR, organization=organization, provider="telnyx",
-            secret=f"KEYsandbox{organization.pk}.0123456789", is_default=True,
+            secret=f"KEYsandbox{organization.pk}.0123456789",
         )  # fmt: skip
         made = [
             create_assistant(

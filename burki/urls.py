@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from burki.api import no_such_address
 from numbers.api.urls import neighbours
 from numbers.api.urls import urlpatterns as number_routes
+from organizations.api.urls import urlpatterns as organization_routes
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
@@ -16,6 +17,7 @@ urlpatterns = [
     path("", include(number_routes)),
     path("api/v1/", include((number_routes, "v1"))),
     *neighbours,
+    *organization_routes,
     re_path(r"^(?:api|phone-numbers)/", no_such_address),
 ]
 

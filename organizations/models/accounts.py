@@ -1,8 +1,10 @@
+from decimal import Decimal
+
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 
-from organizations.crypto import CredentialsUnreadable, decrypt, encrypt
+from organizations.crypto import CredentialsUnreadable, decrypt, encrypt, rotate
 from organizations.models.organizations import Organization
 
 
@@ -96,6 +98,28 @@ class ProviderAccount(models.Model):
                 organization=self.organization_id, provider=self.provider
             )
             self.is_default = not others.exists()
+
+    def reencrypt(self) -> list[str]:
+        """Bring the stored secret under the newest key; the names of the fields that changed.
+
+        Raises `organizations.crypto.CredentialsUnreadable`.
+        """
+        if not self.encrypted_credentials:
+            return []
+        self.encrypted_credentials = rotate(self.encrypted_credentials)
+        return ["encrypted_credentials"]
+
+    @property
+    def balance(self) -> Decimal | None:
+        """What could be spent at the last check; None if nobody knows."""
+        told = self.last_check.get("balance")
+        return None if told is None else Decimal(told)
+
+    @property
+    def low_balance(self) -> bool:
+        """Whether the balance was below the threshold at the last check."""
+        threshold, balance = self.low_balance_threshold, self.balance
+        return threshold is not None and balance is not None and balance < threshold
 
     @property
     def secret(self) -> str:

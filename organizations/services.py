@@ -184,7 +184,7 @@ def _grantable(actor: Actor, organization: Organization, scopes: list[str] | Non
     """The scopes, if the actor has all of them."""
     if scopes is None:
         return sorted(actor.scopes_in(organization) & set(SCOPES))
-    for scope in set(scopes) & set(SCOPES):
+    for scope in sorted(set(scopes) & set(SCOPES)):
         actor.require(scope, organization)
     return list(dict.fromkeys(scopes))
 

@@ -91,7 +91,7 @@ def account_warnings(account: ProviderAccount) -> list[str]:
     if account.low_balance:
         threshold = money(account.low_balance_threshold)
         found.append(
-            f"The balance of {account} is {money(account.balance)} {seen.get('currency') or ''}: "
+            f"The balance of {account} is {money(account.balance)} {seen.get('currency') or ''}, "
             f"below {threshold}."
         )
     return found

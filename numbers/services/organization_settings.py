@@ -1,7 +1,8 @@
 """An organization's settings with its provider credentials: what the settings of the API and of
 the staff pages read and write."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -171,7 +172,8 @@ def _wanted(
     if sid is not None and secret is None:
         _refuse(provider, "secret", f"is needed with another {_NAMES[provider, 'account_sid']}")
     settings = {k: v for k, v in new.items() if k not in ("secret", "account_sid")}
-    check_settings(settings)
+    with _named(provider):
+        check_settings(settings)
     if secret is None and settings and account is None:
         _refuse(provider, "secret", "is needed: there is no account that these settings belong to")
     if not new:
@@ -181,13 +183,8 @@ def _wanted(
         credentials = {"secret": secret}
         if provider == Provider.TWILIO:
             credentials["account_sid"] = sid or (account.account_sid if account else "")
-        try:
+        with _named(provider):
             check_credentials(provider=provider, **credentials)
-        except InvalidRequest as error:
-            (field,) = error.facts["errors"]
-            raise InvalidRequest(
-                error.detail, errors={_NAMES[provider, field]: [error.detail]}
-            ) from None
     return _Wanted(provider=provider, account=account, credentials=credentials, settings=settings)
 
 
@@ -231,6 +228,18 @@ def _store(
 
 def _shown(account: ProviderAccount, field: str) -> str:
     return account.secret_hint if field == "secret" else getattr(account, field)
+
+
+@contextmanager
+def _named(provider: str) -> Iterator[None]:
+    """Errors about a row's field name the field of the request."""
+    try:
+        yield
+    except InvalidRequest as error:
+        (field,) = error.facts["errors"]
+        raise InvalidRequest(
+            error.detail, errors={_NAMES[provider, field]: [error.detail]}
+        ) from None
 
 
 def _refuse(provider: str, field: str, what: str) -> None:

@@ -12,7 +12,7 @@ from burki.testing import (
     make_organization,
 )
 from numbers.tests.driving import UNREADABLE
-from numbers.tests.money import buy
+from numbers.tests.money import buy, failing_writes
 from organizations.models import AuditEvent, Organization, ProviderAccount
 
 PATH = "/api/v1/organization"
@@ -205,6 +205,20 @@ def test_when_one_provider_refuses_the_other_s_credentials_are_not_stored_either
 
     assert (answer.status_code, answer.json()["code"]) == (400, "credentials_refused")
     assert state(organization) == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_when_credentials_cannot_be_written_nothing_else_is(organization, client, sandbox):
+    before = state(organization)
+
+    with failing_writes("organizations_provideraccount", "INSERT", times=1):
+        answer = put(
+            client, {"name": "New", "twilio_auth_token": "rotated-77aa", **GIVEN["telnyx"]}
+        )
+
+    assert answer.status_code == 503
+    assert state(organization) == before
+    assert put(client, {"name": "New", **GIVEN["telnyx"]}).status_code == 200
 
 
 @pytest.mark.parametrize(

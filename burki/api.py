@@ -28,6 +28,7 @@ STATUS: dict[str, int] = {
     "invalid_request": 400,
     "invalid_json": 400,
     "idempotency_key_required": 400,
+    "credentials_refused": 400,
     "not_authenticated": 401,
     "spending_limit_exceeded": 402,
     "permission_denied": 403,

@@ -24,6 +24,13 @@ class BurkiError(Exception):
         super().__init__(self.detail)
 
 
+def sentence(error: BurkiError) -> str:
+    """An error for people: what happened, and what to do."""
+    detail = error.detail if error.detail.endswith(".") else f"{error.detail}."
+    hint = error.facts.get("hint") or ""
+    return detail if hint in detail else f"{detail} {hint}"
+
+
 class InvalidRequest(BurkiError):
     """The caller's input is wrong. `errors` maps each field to its sentences."""
 

@@ -1,7 +1,10 @@
 """Strict fields: JSON types are taken as they are, never coerced (Django REST framework alone
 would take "1" as an integer, 0 as a string, and trim the blanks off a phone number)."""
 
+import json
+import math
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +12,8 @@ from rest_framework import serializers
 
 from burki.text import is_clean
 
+_LARGEST_ID = 2**63 - 1  # what PostgreSQL's bigint holds
+_DEPTH_MAX = 32
 _AMOUNT = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,5})?")
 
 
@@ -51,18 +56,35 @@ class ProviderField(StrictField):
 
 
 class TextField(StrictField):
-    """A string of at most `most` characters, none of them control characters. Blanks around it
-    are dropped."""
+    """A string of `least` to `most` characters, none of them control characters but, with
+    `lines`, those that break lines. Blanks around it are dropped."""
 
-    def __init__(self, *, most: int, message: str, **kwargs: Any):
-        self.most, self.message = most, message
+    def __init__(
+        self, *, most: int, message: str, least: int = 0, lines: bool = False, **kwargs: Any
+    ):
+        self.least, self.most, self.lines, self.message = least, most, lines, message
         super().__init__(**kwargs)
 
     def is_right(self, value: Any) -> bool:
         if not isinstance(value, str):
             return False
         text = value.strip()
-        return len(text) <= self.most and is_clean(text)
+        line = re.sub("[\t\r\n]", " ", text) if self.lines else text
+        return self.least <= len(text) <= self.most and is_clean(line)
+
+    def to_internal_value(self, data: Any) -> str:
+        return super().to_internal_value(data).strip()
+
+
+class PatternField(StrictField):
+    """A string that a pattern describes as a whole. Blanks around it are dropped."""
+
+    def __init__(self, pattern: str, *, message: str, **kwargs: Any):
+        self.pattern, self.message = re.compile(pattern), message
+        super().__init__(**kwargs)
+
+    def is_right(self, value: Any) -> bool:
+        return isinstance(value, str) and self.pattern.fullmatch(value.strip()) is not None
 
     def to_internal_value(self, data: Any) -> str:
         return super().to_internal_value(data).strip()
@@ -78,7 +100,9 @@ class StrictInteger(StrictField):
 
 
 class StrictBoolean(StrictField):
-    message = "must be true or false"
+    def __init__(self, *, message: str = "must be true or false", **kwargs: Any):
+        self.message = message
+        super().__init__(**kwargs)
 
     def is_right(self, value: Any) -> bool:
         return isinstance(value, bool)
@@ -97,6 +121,51 @@ class MoneyField(StrictField):
 
     def to_internal_value(self, data: Any) -> Decimal:
         return Decimal(str(super().to_internal_value(data)))
+
+
+class JSONObjectField(StrictField):
+    """Any JSON object of at most `most` bytes that a database can keep and give back as it came."""
+
+    def __init__(self, *, most: int, **kwargs: Any):
+        self.most = most
+        super().__init__(**kwargs)
+
+    def bind(self, field_name: str, parent: Any) -> None:
+        super().bind(field_name, parent)
+        self.message = (
+            f"{field_name} must be a JSON object of at most {self.most // 1000} kB, nested at most "
+            f"{_DEPTH_MAX} levels deep, without NUL characters and infinite numbers"
+        )
+
+    def is_right(self, value: Any) -> bool:
+        return (
+            isinstance(value, dict)
+            and all(_is_kept(found, depth) for found, depth in _walk(value, 1))
+            and len(json.dumps(value)) <= self.most
+        )
+
+
+def _is_kept(value: Any, depth: int) -> bool:
+    if isinstance(value, str):
+        return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
+    return depth <= _DEPTH_MAX and not (isinstance(value, float) and not math.isfinite(value))
+
+
+def _walk(value: Any, depth: int) -> Iterator[tuple[Any, int]]:
+    """Every value and every name in it, down to one level more than is allowed."""
+    yield value, depth
+    if depth > _DEPTH_MAX:
+        return
+    if isinstance(value, dict):
+        yield from ((name, depth) for name in value)
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for item in below:
+        yield from _walk(item, depth + 1)
+
+
+def row_id(text: str) -> int:
+    """An id in a path as a number; 0, which no row has, for what can be none."""
+    return int(text) if re.fullmatch("[0-9]{1,19}", text) and int(text) <= _LARGEST_ID else 0
 
 
 def optional_text(most: int, sentence: str, **kwargs: Any) -> TextField:

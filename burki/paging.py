@@ -106,3 +106,13 @@ def _key_of(model: type[Model], given: str | None) -> Any:
     except (ValidationError, ValueError):
         raise InvalidRequest("This address does not name a page of the list.") from None
     return key
+
+
+class ArrayPagination(KeysetPagination):
+    """As `KeysetPagination` for lists that existing clients read as a bare array: the next and the
+    previous page are in the header `Link` (RFC 8288)."""
+
+    def get_paginated_response(self, data) -> Response:
+        links = {"next": self.get_next_link(), "prev": self.get_previous_link()}
+        told = ", ".join(f'<{link}>; rel="{name}"' for name, link in links.items() if link)
+        return Response(data, headers={"Link": told} if told else None)

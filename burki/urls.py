@@ -10,6 +10,7 @@ from burki.api import no_such_address
 from numbers.api.urls import neighbours
 from numbers.api.urls import urlpatterns as number_routes
 from numbers.ui.urls import urlpatterns as staff_pages
+from organizations.api.urls import urlpatterns as organization_routes
 from organizations.forms import AdminSignInForm
 from organizations.urls import urlpatterns as sign_in_pages
 
@@ -26,6 +27,7 @@ urlpatterns = [
     path("api/v1/", include((number_routes, "v1"))),
     *neighbours,
     path("api/v1/", include(assistant_routes)),
+    *organization_routes,
     re_path(r"^(?:api|phone-numbers)/", no_such_address),
 ]
 

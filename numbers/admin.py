@@ -11,7 +11,8 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
 from assistants.models import Assistant
-from burki.errors import BurkiError
+from burki.errors import BurkiError, sentence
+from numbers import admin_accounts  # noqa: F401  (registers the page of provider accounts)
 from numbers.exceptions import InventoryConflict
 from numbers.models import Finding, Offer, PhoneNumber, Purchase, Release
 from numbers.services.deciding import decide, look_by_hand
@@ -61,12 +62,6 @@ class PurchaseForm(forms.Form):
             "assistant_id": data["assistant"] and data["assistant"].pk,
             "friendly_name": data["friendly_name"],
         }
-
-
-def sentence(error: BurkiError) -> str:
-    """An error for people: what happened, and what to do."""
-    detail = error.detail if error.detail.endswith(".") else f"{error.detail}."
-    return f"{detail} {error.facts.get('hint') or ''}".strip()
 
 
 @admin.register(PhoneNumber)

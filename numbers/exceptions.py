@@ -74,6 +74,28 @@ class NotConfigured(ProviderError):
     detail = "No usable provider credentials."
 
 
+class CredentialsRefused(BurkiError):
+    """The provider does not accept these credentials, or they do not fit. Nothing was stored."""
+
+    code = "credentials_refused"
+
+
+class CheckFailed(ProviderError):
+    """The provider could not tell how an account stands. Nothing was stored."""
+
+    @classmethod
+    def because_of(cls, provider: str, error: ProviderError) -> "CheckFailed":
+        """`provider`: its name as people know it."""
+        return cls(
+            f"{provider} could not be asked about the account. Nothing was changed.",
+            code=error.code,
+            hint="Try again in a moment." if error.retryable else error.hint,
+            retryable=error.retryable,
+            provider_code=error.provider_code,
+            provider_message=error.provider_message,
+        )
+
+
 class UnsupportedCriteria(BurkiError):
     """A search that this provider cannot do as asked; we never widen it silently."""
 

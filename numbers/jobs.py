@@ -41,3 +41,15 @@ def compare_account_later(account_id: int) -> None:
     )
     with suppress(AlreadyEnqueued), transaction.atomic():
         job.defer(account_id=account_id)
+
+
+def check_account_later(account_id: int, *, after: timedelta) -> None:
+    """Ask how an account stands, unless that is waiting to be done already."""
+    job = app.configure_task(
+        "numbers.tasks.check_account",
+        queue="default",
+        queueing_lock=f"check_account:{account_id}",
+        schedule_at=timezone.now() + after,
+    )
+    with suppress(AlreadyEnqueued), transaction.atomic():
+        job.defer(account_id=account_id)

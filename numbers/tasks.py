@@ -2,6 +2,7 @@
 was only paused may run a job at the same time as the one that took it over."""
 
 import logging
+from datetime import timedelta
 from uuid import UUID
 
 from django.utils import timezone
@@ -11,7 +12,9 @@ from procrastinate.jobs import Status
 
 from numbers import inventory, jobs, reconcile
 from numbers.clocks import after
+from numbers.exceptions import ProviderError
 from numbers.models import Purchase, Release
+from numbers.services.checking import check_account as check
 from numbers.services.finishing import finish_number as finish
 from numbers.services.offers import purge_offers as purge
 from organizations.actors import Actor
@@ -21,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 _OVERDUE = 30.0  # seconds after which the sweep takes up what its own job should have done
 _AT_A_TIME = 200
+_CHECKS_APART = timedelta(seconds=5)
 
 
 @app.task(name="numbers.tasks.settle_purchase", queue="settle")
@@ -88,6 +92,25 @@ def compare_account(*, account_id: int) -> None:
     """Trouble at the provider is logged; the next hour tries again."""
     account = ProviderAccount.objects.select_related("organization").get(pk=account_id)
     inventory.compare_account(account, actor=Actor.system("compare"), dry_run=False)
+
+
+@app.periodic(cron="11 */6 * * *")
+@app.task(name="numbers.tasks.check_accounts", queue="default", queueing_lock="check_accounts")
+def check_accounts(timestamp: int) -> None:
+    """Every six hours, one account after the other: how it stands, and whether its balance is
+    low."""
+    for position, account in enumerate(inventory.accounts_to_compare()):
+        jobs.check_account_later(account.pk, after=_CHECKS_APART * position)
+
+
+@app.task(name="numbers.tasks.check_account", queue="default")
+def check_account(*, account_id: int) -> None:
+    """An account that cannot be asked now keeps its last result until the next time."""
+    account = ProviderAccount.objects.select_related("organization").get(pk=account_id)
+    try:
+        check(account=account, actor=Actor.system("check"))
+    except ProviderError as error:
+        logger.warning("account %s was not checked: %s", account_id, error.code)
 
 
 @app.periodic(cron="17 3 * * *")

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from burki.errors import PermissionDenied
-from organizations.permissions import EVERYTHING, ROLE_SCOPES
+from organizations.permissions import ANY, EVERYTHING, ROLE_SCOPES
 
 if TYPE_CHECKING:
     from organizations.models import ApiKey, Organization, User
@@ -71,12 +71,15 @@ class Actor:
         return scopes if self.user is None else scopes & user_scopes(self.user, organization)
 
     def may(self, scope: str, organization: Organization) -> bool:
-        return scope in self.scopes_in(organization)
+        scopes = self.scopes_in(organization)
+        return bool(scopes) if scope == ANY else scope in scopes
 
     def require(self, scope: str, organization: Organization) -> None:
         """Raises `PermissionDenied`, naming the scope that is missing."""
         if not organization.is_active and self.kind != "system":
             raise PermissionDenied("This organization is not active.")
+        if not self.may(scope, organization) and scope == ANY:
+            raise PermissionDenied("You have no role in this organization.")
         if not self.may(scope, organization):
             whose = "This API key" if self.api_key else "Your role"
             raise PermissionDenied(f"{whose} lacks the scope '{scope}'.", scope=scope)

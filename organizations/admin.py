@@ -1,6 +1,6 @@
-"""Tenants, people and credentials in the Django admin. Secrets go in and never come out."""
+"""Tenants, people and keys in the Django admin. Provider accounts are tried at their provider, so
+their page is above this app, in `numbers.admin_accounts`."""
 
-from django import forms
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import UserCreationForm
@@ -13,9 +13,12 @@ from organizations.models import (
     AuditEvent,
     Membership,
     Organization,
-    ProviderAccount,
     User,
 )
+
+
+def admin_actor(request) -> Actor:
+    return Actor.for_user(request.user, ip=client_ip(request), request_id=request.id)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -39,10 +42,13 @@ class KeptAdmin(admin.ModelAdmin):
 
     def save_model(self, request, obj, form, change) -> None:
         super().save_model(request, obj, form, change)
+        self.record(request, obj, form, change)
+
+    def record(self, request, obj, form, change) -> None:
         organization = obj if isinstance(obj, Organization) else obj.organization
         verb = "changed" if change else "added"
         audit.record(
-            Actor.for_user(request.user, ip=client_ip(request), request_id=request.id),
+            admin_actor(request),
             f"{obj._meta.model_name}.{verb}",
             obj,
             organization=organization,
@@ -89,60 +95,6 @@ class UserAdmin(DjangoUserAdmin):
 
     def has_delete_permission(self, request, obj=None) -> bool:
         return False
-
-
-class ProviderAccountForm(forms.ModelForm):
-    secret = forms.CharField(
-        label="Auth token or API key",
-        required=False,
-        strip=True,
-        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
-        help_text="Twilio auth token, or Telnyx API key. Leave empty to keep the one stored.",
-    )
-
-    class Meta:
-        model = ProviderAccount
-        fields = [
-            "organization",
-            "provider",
-            "label",
-            "account_sid",
-            "connection_id",
-            "messaging_profile_id",
-            "public_key",
-            "is_default",
-            "only_for_assistants",
-            "is_active",
-        ]
-
-    def save(self, commit: bool = True) -> ProviderAccount:
-        if self.cleaned_data["secret"]:
-            self.instance.secret = self.cleaned_data["secret"]
-        return super().save(commit)
-
-
-@admin.register(ProviderAccount)
-class ProviderAccountAdmin(KeptAdmin):
-    """An account's identity (organization, provider, Twilio SID) is fixed once it exists."""
-
-    form = ProviderAccountForm
-    list_display = ["__str__", "organization", "source", "is_default", "is_active", "ends_in"]
-    list_filter = ["provider", "source", "is_active"]
-    search_fields = ["organization__name", "label"]
-    list_select_related = ["organization"]
-    autocomplete_fields = ["organization"]
-
-    @admin.display(description="secret")
-    def ends_in(self, account: ProviderAccount) -> str:
-        return account.secret_hint or "–"
-
-    def get_readonly_fields(self, request, obj=None):
-        return ["organization", "provider", "account_sid"] if obj else []
-
-    def has_change_permission(self, request, obj=None) -> bool:
-        if obj is not None and obj.source == ProviderAccount.Source.ENVIRONMENT:
-            return False
-        return super().has_change_permission(request, obj)
 
 
 @admin.register(ApiKey)

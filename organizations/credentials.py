@@ -212,7 +212,8 @@ def check_settings(settings: dict[str, str]) -> None:
 
 
 def lock_organization(pk: int) -> Organization:
-    """Take the organization's row for this transaction: the first lock, before all others."""
+    """The lock that every claim, record and change of settings takes first. It does not block
+    foreign keys."""
     return Organization.objects.select_for_update(no_key=True).get(pk=pk)
 
 

@@ -12,6 +12,7 @@ ASSISTANTS_READ = "assistants:read"
 ASSISTANTS_WRITE = "assistants:write"
 ORGANIZATION_ADMIN = "organization:admin"
 MANAGE_MEMBERS = "organization:members"
+ANY = "*"  # whoever may do anything at all in the organization
 
 # What a key may carry, with the words that explain it.
 SCOPES: dict[str, str] = {

@@ -7,12 +7,12 @@ from rest_framework.pagination import Cursor
 from rest_framework.response import Response
 
 from burki.errors import InvalidRequest
-from burki.paging import KeysetPagination
+from burki.paging import ArrayPagination
 
 _MOST_SKIPPED = 1_000_000_000
 
 
-class ArrayPagination(KeysetPagination):
+class SkipPagination(ArrayPagination):
     """Newest first. `skip` and `limit` (1 to 1000, default 100); or the `cursor` of the answer's
     `Link` header (`rel="next"`), for which page 10,000 costs what page 1 costs."""
 

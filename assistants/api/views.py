@@ -9,7 +9,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from assistants.api.export import as_csv, exported
 from assistants.api.filters import ActiveFilter, AssistantFilter, ExportFilter
-from assistants.api.paging import ArrayPagination
+from assistants.api.paging import SkipPagination
 from assistants.api.serializers import (
     AssistantRequest,
     NewAssistantRequest,
@@ -32,7 +32,7 @@ from organizations.permissions import ASSISTANTS_READ, ASSISTANTS_WRITE
 class AssistantViewSet(GenericViewSet):
     """Assistants of the caller's organization. Another tenant's is not found, like no one's."""
 
-    pagination_class = ArrayPagination
+    pagination_class = SkipPagination
     lookup_field = "pk"
     lookup_url_kwarg = "assistant_id"
     lookup_value_regex = "[0-9]{1,100}"  # other words are other routes

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from organizations.permissions import (
+    ANY,
     ASSISTANTS_READ,
     ASSISTANTS_WRITE,
     NUMBERS_PURCHASE,
@@ -22,7 +23,7 @@ from organizations.permissions import (
 class Route:
     method: str
     path: str  # as the url table has it, with <names>
-    scope: str | None  # None: needs no key
+    scope: str | None  # None: needs no key; ANY: a role or a key that may do anything at all
     url: str = ""  # the path filled in; `path` without names needs none
     body: Any = None
     status: int = 200  # for somebody who may
@@ -36,6 +37,8 @@ class Route:
 NUMBERS = "/phone-numbers"
 ASSISTANTS = "/api/v1/assistants"
 ONE, ONE_URL = f"{ASSISTANTS}/<assistant_id>", f"{ASSISTANTS}/{{assistant}}"
+ORGANIZATION = "/api/v1/organization"
+KEYS = "/api/v1/users/me/api-keys"
 ROUTES = [
     Route(
         method="POST",
@@ -120,5 +123,87 @@ ROUTES = [
         path=f"{ONE}/status",
         url=f"{ONE_URL}/status?is_active=false",
         scope=ASSISTANTS_WRITE,
+    ),
+    Route(
+        method="GET",
+        path=ORGANIZATION,
+        scope=ORGANIZATION_ADMIN,
+        foreign=200,
+    ),
+    Route(
+        method="PUT",
+        path=ORGANIZATION,
+        scope=ORGANIZATION_ADMIN,
+        body={"description": "New", "telnyx_api_key": "KEYnew.first-0123"},
+        foreign=200,
+    ),
+    Route(
+        method="POST",
+        path=f"{ORGANIZATION}/twilio/validate",
+        scope=ORGANIZATION_ADMIN,
+        body={"account_sid": "AC" + "5" * 32, "auth_token": "some-token-0123"},
+        foreign=200,
+    ),
+    Route(
+        method="POST",
+        path=f"{ORGANIZATION}/telnyx/validate",
+        scope=ORGANIZATION_ADMIN,
+        body={"api_key": "KEYnew.first-0123"},
+        foreign=200,
+    ),
+    Route(
+        method="GET",
+        path=f"{ORGANIZATION}/configuration-status",
+        scope=NUMBERS_READ,
+        foreign=200,
+    ),
+    Route(
+        method="GET",
+        path=f"{ORGANIZATION}/provider-accounts",
+        scope=ORGANIZATION_ADMIN,
+        foreign=200,
+    ),
+    Route(
+        method="GET",
+        path=f"{ORGANIZATION}/provider-accounts/<account_id>",
+        url=f"{ORGANIZATION}/provider-accounts/{{account}}",
+        scope=ORGANIZATION_ADMIN,
+    ),
+    Route(
+        method="PATCH",
+        path=f"{ORGANIZATION}/provider-accounts/<account_id>",
+        url=f"{ORGANIZATION}/provider-accounts/{{account}}",
+        scope=ORGANIZATION_ADMIN,
+        body={"label": "New", "is_active": False},
+    ),
+    Route(
+        method="POST",
+        path=f"{ORGANIZATION}/provider-accounts/<account_id>/check",
+        url=f"{ORGANIZATION}/provider-accounts/{{account}}/check",
+        scope=ORGANIZATION_ADMIN,
+        body={},
+    ),
+    Route(method="GET", path="/api/v1/users/me", scope=ANY, foreign=200),
+    Route(method="GET", path=KEYS, scope=ORGANIZATION_ADMIN, foreign=200),
+    Route(
+        method="POST",
+        path=KEYS,
+        scope=ORGANIZATION_ADMIN,
+        body={"name": "New", "scopes": [ORGANIZATION_ADMIN]},
+        status=201,
+        foreign=201,
+    ),
+    Route(
+        method="PUT",
+        path=f"{KEYS}/<key_id>",
+        url=f"{KEYS}/{{key}}",
+        scope=ORGANIZATION_ADMIN,
+        body={"write": False},
+    ),
+    Route(
+        method="DELETE",
+        path=f"{KEYS}/<key_id>",
+        url=f"{KEYS}/{{key}}",
+        scope=ORGANIZATION_ADMIN,
     ),
 ]

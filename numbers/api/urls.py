@@ -2,6 +2,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from numbers.api.inventory_views import InventoryViewSet
+from numbers.api.organization_views import OrganizationViewSet, ProviderAccountViewSet
 from numbers.api.views import PhoneNumberViewSet
 
 router = SimpleRouter(trailing_slash=False)
@@ -15,5 +16,40 @@ neighbours = [
         "api/v1/assistants/organization/phone-numbers/sync",
         InventoryViewSet.as_view({"post": "sync"}),
         name="phone-number-sync",
+    ),
+    path(
+        "api/v1/organization",
+        OrganizationViewSet.as_view({"get": "retrieve", "put": "update"}),
+        name="organization",
+    ),
+    path(
+        "api/v1/organization/twilio/validate",
+        OrganizationViewSet.as_view({"post": "validate_twilio"}),
+        name="organization-validate-twilio",
+    ),
+    path(
+        "api/v1/organization/telnyx/validate",
+        OrganizationViewSet.as_view({"post": "validate_telnyx"}),
+        name="organization-validate-telnyx",
+    ),
+    path(
+        "api/v1/organization/configuration-status",
+        OrganizationViewSet.as_view({"get": "configuration_status"}),
+        name="organization-configuration-status",
+    ),
+    path(
+        "api/v1/organization/provider-accounts",
+        ProviderAccountViewSet.as_view({"get": "list"}),
+        name="provider-accounts",
+    ),
+    path(
+        "api/v1/organization/provider-accounts/<account_id>",
+        ProviderAccountViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="provider-account",
+    ),
+    path(
+        "api/v1/organization/provider-accounts/<account_id>/check",
+        ProviderAccountViewSet.as_view({"post": "check"}),
+        name="provider-account-check",
     ),
 ]

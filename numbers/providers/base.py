@@ -163,6 +163,37 @@ class Look:
         return seen
 
 
+class AccountStatus(StrEnum):
+    ACTIVE = "active"
+    TRIAL = "trial"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountStanding:
+    """An account as its provider describes it. `problem` is why it may not order, if it may not:
+    one sentence that says what to do."""
+
+    status: AccountStatus
+    friendly_name: str = ""
+    balance: Decimal | None = None  # what can be spent; None where the provider does not say
+    currency: str = ""
+    problem: str = ""
+
+    @property
+    def may_order(self) -> bool:
+        return not self.problem
+
+
+def funds(reported: Any) -> Decimal:
+    """A balance as a provider reports it: it may be below zero. Raises `InvalidOperation`."""
+    value = Decimal(str(reported))
+    if not value.is_finite() or abs(value) >= 10**12:
+        raise InvalidOperation
+    return value
+
+
 class NumberProvider(ABC):
     """One provider, one account, one deadline."""
 
@@ -220,6 +251,13 @@ class NumberProvider(ABC):
     def list_numbers(self) -> list[OwnedNumber]:
         """Every number in this account, all pages of the list. Only a complete answer counts:
         anything less raises."""
+
+    @abstractmethod
+    def check_account(self) -> AccountStanding:
+        """The account's status, what it can spend, and whether it may order; only reads.
+
+        Raises `ProviderRefused` when the credentials do not open it, and `ProviderUnreachable`.
+        """
 
     @abstractmethod
     def cancel_order(self, order: Order) -> None:

@@ -22,8 +22,9 @@ from numbers.exceptions import (
     ProviderUnreachable,
     UnsupportedCriteria,
 )
-from numbers.providers import telnyx_connections
+from numbers.providers import telnyx_account, telnyx_connections
 from numbers.providers.base import (
+    AccountStanding,
     AvailableNumber,
     BuyRequest,
     Credentials,
@@ -212,6 +213,9 @@ class TelnyxProvider(NumberProvider):
         # tell them, and every number would seem to have lost its own.
         items = self._client.pages("/phone_numbers", {})
         return [to_listed(item) for item in items if not is_gone(item)]
+
+    def check_account(self) -> AccountStanding:
+        return telnyx_account.check(self._client)
 
     def cancel_order(self, order: Order) -> None:
         for sub_order in order.sub_order_ids:

@@ -22,7 +22,9 @@ from numbers.exceptions import (
     ProviderRefused,
     UnsupportedCriteria,
 )
+from numbers.providers import twilio_account
 from numbers.providers.base import (
+    AccountStanding,
     AvailableNumber,
     BuyRequest,
     Credentials,
@@ -193,6 +195,9 @@ class TwilioProvider(NumberProvider):
                 found += [to_listed(item) for item in page]
                 page = page.next_page()
         return found
+
+    def check_account(self) -> AccountStanding:
+        return twilio_account.check(self._client)
 
     def cancel_order(self, order: Order) -> None:
         """Twilio has no orders to cancel."""

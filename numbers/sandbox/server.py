@@ -207,8 +207,11 @@ class SandboxServer:
             )
 
     def set_account(self, account: str, **values: Any) -> None:
-        """Change an account: balance, currency, active, friendly_name, type, and added
-        connections and messaging_profiles (ids, or dicts with an `id`)."""
+        """Change an account: balance, currency, active, friendly_name, and added connections and
+        messaging_profiles (ids, or dicts with an `id`). Twilio's also: type ("Trial" has one
+        number at most), status (of one that is not active: "closed"), owner_account_sid (another
+        account's: a subaccount). Telnyx's also: credit_limit, restricted (may not search or
+        order)."""
         with self._state.lock:
             self._state.set_account(account, values)
         self._state.save()

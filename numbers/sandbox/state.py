@@ -33,6 +33,10 @@ _ACCOUNT_VALUES = frozenset(
         "active",
         "friendly_name",
         "type",
+        "status",
+        "owner_account_sid",
+        "credit_limit",
+        "restricted",
         "connections",
         "messaging_profiles",
     }
@@ -117,7 +121,8 @@ class State:
         for profile in values.get("messaging_profiles", ()):
             self.add_profile(name, profile if isinstance(profile, dict) else {"id": str(profile)})
         for key in values.keys() - {"connections", "messaging_profiles"}:
-            account[key] = str(values[key]) if key == "balance" else values[key]
+            money = key in ("balance", "credit_limit")
+            account[key] = str(values[key]) if money else values[key]
         self.changed()
         return account
 

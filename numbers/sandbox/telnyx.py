@@ -6,6 +6,7 @@ held; it changes the state or raises `ScenarioFault` before it has changed anyth
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 
 from . import inventory, orders, telnyx_extras, telnyx_orders
 from .faults import obey
@@ -16,6 +17,7 @@ from .telnyx_checks import (
     authenticate,
     check_available,
     check_lookups,
+    check_may_order,
     check_settings,
     find_already_owned,
     key_of,
@@ -108,6 +110,7 @@ def account_of(_path: str, headers: dict[str, str]) -> str:
 
 
 def search(state: State, request: Request) -> Answer:
+    check_may_order(state, request.account)
     check_filters(request, _SEARCH_FILTERS)
     country = request.arg("filter[country_code]").upper()
     kind = request.arg("filter[phone_number_type]")
@@ -156,6 +159,7 @@ def search(state: State, request: Request) -> Answer:
 def buy(state: State, request: Request) -> Answer:
     body = json_of(request)
     account = request.account
+    check_may_order(state, account)
     items = body.get("phone_numbers")
     if not isinstance(items, list) or not items:
         raise Refused(422, 10004, pointer="/phone_numbers")
@@ -224,8 +228,10 @@ def release_number(state: State, request: Request, number_id: str) -> Answer:
 
 def balance(state: State, request: Request) -> Answer:
     account = state.account(request.account)
-    amounts = {"balance": account["balance"], "available_credit": account["balance"]}
-    rest = {"credit_limit": "0.00", "pending": "0.00", "currency": account["currency"]}
+    credit = account.get("credit_limit", "0.00")
+    available = str(Decimal(account["balance"]) + Decimal(credit))
+    amounts = {"balance": account["balance"], "available_credit": available}
+    rest = {"credit_limit": credit, "pending": "0.00", "currency": account["currency"]}
     return Answer(200, {"data": {"record_type": "balance", **amounts, **rest}})
 
 

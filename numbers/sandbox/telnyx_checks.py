@@ -25,6 +25,11 @@ def check_lookups(state: State, account: str) -> None:
         raise Refused(401, 10009)
 
 
+def check_may_order(state: State, account: str) -> None:
+    if state.account(account).get("restricted"):
+        raise Refused(403, 10038)
+
+
 def check_settings(state: State, account: str, given: Record, *, of_order: bool = True) -> None:
     """Connection and profile must be the account's own, where they are given at all."""
     connection = given.get("connection_id") if of_order else None

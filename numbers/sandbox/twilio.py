@@ -104,6 +104,8 @@ def buy(state: State, request: Request, ac: str) -> Answer:
         once = scenario.sms_refused_once and state.first_time(f"21407 {ac} {number}")
         if once or "sms" not in inventory.features_of(number):
             raise Refused(400, 21407)
+    if state.account(ac)["type"] == "Trial" and state.listed("twilio", ac):
+        raise Refused(400, 21404)
     price = inventory.TWILIO_PRICES[inventory.kind_of(number)]
     if not state.can_pay(ac, price):
         raise Refused(403, 20005)
@@ -158,6 +160,8 @@ def release_number(state: State, request: Request, ac: str, sid: str) -> Answer:
 
 def balance(state: State, _request: Request, ac: str) -> Answer:
     account = state.account(ac)
+    if account.get("owner_account_sid", ac) != ac:
+        raise Refused(404, 20404)  # a subaccount has no balance of its own
     values = {"balance": account["balance"], "currency": account["currency"]}
     return Answer(200, {"account_sid": ac, **values})
 

@@ -27,11 +27,11 @@ def get_account(state: State, request: Request, ac: str) -> Answer:
         {
             "sid": ac,
             "friendly_name": account["friendly_name"],
-            "status": "active" if account["active"] else "suspended",
+            "status": "active" if account["active"] else account.get("status", "suspended"),
             "type": account["type"],
             "date_created": date(account["created_at"]),
             "date_updated": date(account["created_at"]),
-            "owner_account_sid": ac,
+            "owner_account_sid": account.get("owner_account_sid", ac),
             "uri": request.path,
         },
     )

@@ -15,11 +15,13 @@ from numbers import clocks
 from numbers.clocks import Deadline
 from numbers.exceptions import NotConfigured, ProviderError
 from numbers.models import PhoneNumber, ProviderSetup
-from numbers.providers.base import Credentials, Routing
+from numbers.providers.base import Credentials, NumberProvider, Routing
 from numbers.providers.registry import driver_for
 from organizations.crypto import CredentialsUnreadable
 from organizations.models import Organization, Provider, ProviderAccount
 
+# Of each kind: one may have gone from the account without our knowing.
+_REMEMBERED = 3
 _ENVIRONMENT = ProviderAccount.Source.ENVIRONMENT
 
 
@@ -44,7 +46,7 @@ def resolve_account(
                 hint=f"Choose which of the organization's {_label(provider)} accounts is default."
             )
         return accounts[0]
-    if not _environment_has_any(provider):
+    if not environment_has_any(provider):
         raise NotConfigured(hint=f"Enter {_label(provider)} credentials for the organization.")
     if not organization.may_use_platform_accounts:
         raise NotConfigured(
@@ -89,7 +91,7 @@ def named_routing(account: ProviderAccount, assistant: Assistant | None) -> Rout
     return Routing(connection_id=connection, messaging_profile_id=profile)
 
 
-def _environment_has_any(provider: str) -> bool:
+def environment_has_any(provider: str) -> bool:
     if provider == Provider.TWILIO:
         return bool(settings.TWILIO_ACCOUNT_SID or settings.TWILIO_AUTH_TOKEN)
     return bool(settings.TELNYX_API_KEY)
@@ -100,7 +102,7 @@ def environment_accounts() -> list[ProviderAccount]:
     now is left out."""
     found = []
     for provider in Provider.values:
-        if _environment_has_any(provider):
+        if environment_has_any(provider):
             with contextlib.suppress(ProviderError):
                 found.append(_environment_account(provider))
     return found
@@ -158,29 +160,29 @@ def _same_account_new_key(
         provider=account.provider, key=str(account.pk), secret=settings.TELNYX_API_KEY
     )
     driver = driver_for(credentials, Deadline.after(clocks.READ))
-    remembered = (
-        PhoneNumber.objects.filter(account=account, status=PhoneNumber.Status.ACTIVE)
-        .exclude(provider_number_id="")
-        .first()
-    )
-    setup = ProviderSetup.objects.filter(account=account).exclude(connection_id="").first()
-    if remembered is not None:
-        found = driver.find_number(remembered.phone_number)
-        if found is None or found.number_id != remembered.provider_number_id:
-            return None
-    elif setup is not None:
-        try:
-            driver.check_routing(
-                Routing(connection_id=setup.connection_id),
-                webhook_url=setup.webhook_url,
-            )
-        except NotConfigured:
-            return None
-    else:
-        return None  # nothing is remembered: a new row costs nothing and mixes nothing up
+    if not recognise(account, driver):
+        return None  # another account's, or nothing is remembered: a new row mixes nothing up
     account.fingerprint = fingerprint
     account.save(update_fields=["fingerprint", "updated_at"])
     return account
+
+
+def recognise(account: ProviderAccount, driver: NumberProvider) -> str:
+    """What the driver's credentials can read of all that we remember of `account`: one thing is
+    enough to show that they open it. Empty if there is none. Raises `ProviderUnreachable` when
+    the provider cannot tell now."""
+    numbers = PhoneNumber.objects.filter(account=account, status=PhoneNumber.Status.ACTIVE)
+    for number in numbers.exclude(provider_number_id="").order_by("-pk")[:_REMEMBERED]:
+        found = driver.find_number(number.phone_number)
+        if found is not None and found.number_id == number.provider_number_id:
+            return f"number {number.provider_number_id}"
+    made = ProviderSetup.objects.filter(account=account).exclude(connection_id="")
+    for setup in made.order_by("-pk")[:_REMEMBERED]:
+        ours = Routing(connection_id=setup.connection_id)
+        with contextlib.suppress(NotConfigured):
+            driver.check_routing(ours, webhook_url=setup.webhook_url, set_missing=False)
+            return f"connection {setup.connection_id}"
+    return ""
 
 
 def _fingerprint(key: str) -> str:

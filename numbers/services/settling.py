@@ -17,14 +17,10 @@ from numbers.clocks import Deadline
 from numbers.models.settling import Settled
 from organizations import audit
 from organizations.actors import Actor
+from organizations.credentials import lock_organization as lock_organization
 from organizations.models import Organization
 
 _LOOKS_KEPT = 50
-
-
-def lock_organization(pk: int) -> Organization:
-    """The lock that every claim and record takes first. It does not block foreign keys."""
-    return Organization.objects.select_for_update(no_key=True).get(pk=pk)
 
 
 def database_now() -> datetime:

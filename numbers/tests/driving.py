@@ -36,6 +36,18 @@ ROUTING = {
     "telnyx": Routing(connection_id=CONNECTION, messaging_profile_id=PROFILE),
 }
 
+# What says nothing about an account, whatever is asked.
+UNREADABLE = [
+    {"status": 500},
+    {"status": 503},
+    {"status": 502, "body": "<html>Bad gateway</html>"},
+    {"action": "drop"},
+    {"action": "hang"},
+    {"action": "garbage"},
+    {"action": "redirect"},
+    {"status": 200, "body": {"unexpected": True}},
+]
+
 
 def driver_of(provider: str, *, seconds: float = 25, secret: str = "") -> NumberProvider:
     """A driver for one operation that takes at most so many (unscaled) seconds."""

@@ -1,3 +1,5 @@
+from decimal import Decimal
+
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -118,6 +120,18 @@ class ProviderAccount(models.Model):
             return []
         self.encrypted_credentials = rotate(self.encrypted_credentials)
         return ["encrypted_credentials"]
+
+    @property
+    def balance(self) -> Decimal | None:
+        """What could be spent at the last check; None if nobody knows."""
+        told = self.last_check.get("balance")
+        return None if told is None else Decimal(told)
+
+    @property
+    def low_balance(self) -> bool:
+        """Whether the balance was below the threshold at the last check."""
+        threshold, balance = self.low_balance_threshold, self.balance
+        return threshold is not None and balance is not None and balance < threshold
 
     @property
     def secret(self) -> str:

@@ -1,6 +1,8 @@
-from django.conf import settings
+from django.conf import settings as django_settings
 from django.core.validators import MinValueValidator
 from django.db import models
+
+from organizations.crypto import decrypt, encrypt, rotate
 
 
 class Organization(models.Model):
@@ -9,6 +11,11 @@ class Organization(models.Model):
     name = models.CharField(max_length=100)
     slug = models.SlugField(max_length=100, unique=True)
     description = models.TextField(blank=True)
+    domain = models.CharField(max_length=253, blank=True)
+    settings = models.JSONField(
+        default=dict, blank=True, help_text="Kept for clients of the API; nothing here reads it."
+    )
+    encrypted_api_keys = models.TextField(blank=True, editable=False)
     is_active = models.BooleanField(default=True)
     may_use_platform_accounts = models.BooleanField(
         default=True,
@@ -32,13 +39,35 @@ class Organization(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     members = models.ManyToManyField(
-        settings.AUTH_USER_MODEL,
+        django_settings.AUTH_USER_MODEL,
         through="organizations.Membership",
         related_name="organizations",
     )
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def api_keys_of_others(self) -> dict[str, str]:
+        """Keys of other services by name, in clear: kept for clients of the API, never shown.
+
+        Raises `organizations.crypto.CredentialsUnreadable`.
+        """
+        return decrypt(self.encrypted_api_keys) if self.encrypted_api_keys else {}
+
+    @api_keys_of_others.setter
+    def api_keys_of_others(self, keys: dict[str, str]) -> None:
+        self.encrypted_api_keys = encrypt(keys) if keys else ""
+
+    def reencrypt(self) -> list[str]:
+        """Bring what is encrypted under the newest key; the names of the fields that changed.
+
+        Raises `organizations.crypto.CredentialsUnreadable`.
+        """
+        if not self.encrypted_api_keys:
+            return []
+        self.encrypted_api_keys = rotate(self.encrypted_api_keys)
+        return ["encrypted_api_keys"]
 
 
 class Role(models.TextChoices):
@@ -55,7 +84,7 @@ class Membership(models.Model):
         Organization, on_delete=models.CASCADE, related_name="memberships"
     )
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+        django_settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
     )
     role = models.CharField(max_length=10, choices=Role)
     created_at = models.DateTimeField(auto_now_add=True)

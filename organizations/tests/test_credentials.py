@@ -111,6 +111,22 @@ def test_rotation_is_in_the_audit_of_each_organization(organization, settings):
     }
 
 
+def test_an_organization_s_keys_of_other_services_are_rotated_with_the_rest(organization, settings):
+    organization.api_keys_of_others = {"openai": "sk-0123456789abcdef"}
+    organization.save()
+    before = organization.encrypted_api_keys
+    settings.CREDENTIALS_KEYS = [NEW, OLD]
+
+    call_command("rotate_credentials")
+
+    settings.CREDENTIALS_KEYS = [NEW]
+    organization.refresh_from_db()
+    assert organization.encrypted_api_keys != before
+    assert organization.api_keys_of_others == {"openai": "sk-0123456789abcdef"}
+    event = AuditEvent.objects.get(action="organization.reencrypted")
+    assert event.organization == organization
+
+
 def test_rotating_twice_changes_no_secret(organization, settings):
     settings.CREDENTIALS_KEYS = [NEW, OLD]
     call_command("rotate_credentials")

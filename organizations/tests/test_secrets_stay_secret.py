@@ -35,6 +35,14 @@ SID = "AC" + "0" * 28 + "5511"
 TOKEN = "qZ7wKy9xVu3jYs5hGo1fRi8pLe6mNa4t"
 KEY = "KEYw.Jx4vTq8zBn2mHs6kPd0fLr3yQgU7"
 PURCHASE = "/phone-numbers/purchase"
+SETTINGS = "/api/v1/organization"
+# What is entered through the API, accepted and refused.
+NEW_KEY, REFUSED_KEY, OTHERS_KEY = (
+    "KEYw.Gm3cWb9ZtRk2XsVn5EpQh8Dy",
+    "KEYx.Uj6aSo1LxFi4CvTe9BwNq7Mz",
+    "sk-Pd2gHr7KyOl3AuZf8JiXm5Ec",
+)
+ENTERED = tuple(key.partition(".")[2] for key in (NEW_KEY, REFUSED_KEY)) + (OTHERS_KEY[3:],)
 
 pytestmark = pytest.mark.django_db
 transactional = pytest.mark.django_db(transaction=True)
@@ -85,6 +93,39 @@ def buy_in_every_way(client, sandbox) -> list:
     return answers
 
 
+def use_the_settings(client, sandbox) -> list:
+    """Settings, credentials, checks and keys: what is accepted, and what is refused by a provider
+    that repeats the secret; the answers."""
+    echo = {"code": "10009", "title": f"Bearer {REFUSED_KEY}", "detail": f"{REFUSED_KEY} is wrong"}
+    refusal = {"method": "GET", "status": 401, "body": {"errors": [echo]}}
+    accounts = f"{SETTINGS}/provider-accounts"
+    answers = [
+        client.put(SETTINGS, {"api_keys": {"openai": OTHERS_KEY}}, format="json"),
+        client.put(SETTINGS, {"telnyx_api_key": NEW_KEY}, format="json"),
+        post(client, f"{SETTINGS}/telnyx/validate", {"api_key": NEW_KEY}),
+    ]
+    for ask in (
+        lambda: client.put(SETTINGS, {"telnyx_api_key": REFUSED_KEY}, format="json"),
+        lambda: post(client, f"{SETTINGS}/telnyx/validate", {"api_key": REFUSED_KEY}),
+    ):
+        sandbox.add_fault(**refusal)
+        answers.append(ask())
+    answers.append(client.put(SETTINGS, {"telnyx_api_key": f"{REFUSED_KEY} "}, format="json"))
+    answers.append(client.put(SETTINGS, {"telnyx_api_key": [REFUSED_KEY]}, format="json"))
+    for row in ProviderAccount.objects.all():
+        answers.append(post(client, f"{accounts}/{row.pk}/check", {}))
+        answers.append(client.patch(f"{accounts}/{row.pk}", {"secret": "x"}, format="json"))
+    for path in (
+        SETTINGS,
+        accounts,
+        f"{SETTINGS}/configuration-status",
+        "/api/v1/users/me/api-keys",
+    ):
+        answers.append(client.get(path))
+    assert {answer.status_code for answer in answers} == {200, 400}
+    return answers
+
+
 def told(response) -> str:
     headers = "\n".join(f"{name}: {value}" for name, value in response.items())
     return f"{headers}\n{response.content.decode()}"
@@ -109,7 +150,7 @@ def test_no_repr_and_no_str_shows_a_secret(acme, client):
 
 def test_no_answer_of_the_api_shows_a_secret(acme, client, sandbox):
     make_assistant(acme)
-    answers = buy_in_every_way(client, sandbox)
+    answers = buy_in_every_way(client, sandbox) + use_the_settings(client, sandbox)
     purchases = [str(pk) for pk in Purchase.objects.values_list("pk", flat=True)]
     numbers = list(PhoneNumber.objects.values_list("phone_number", flat=True))
     assert len(purchases) > 10 and len(numbers) > 2
@@ -126,12 +167,15 @@ def test_no_answer_of_the_api_shows_a_secret(acme, client, sandbox):
 
     assert {200, 404, 405} <= {answer.status_code for answer in answers}
     for answer in answers:
-        assert leaks(told(answer), client.key.removeprefix("burki_")[6:]) == set()
+        assert leaks(told(answer), client.key.removeprefix("burki_")[6:], *ENTERED) == set()
+    made = post(client, "/api/v1/users/me/api-keys", {"name": "shown once"}).json()["key"][12:]
+    assert leaks(told(client.get("/api/v1/users/me/api-keys")), made) == set()
 
 
 def test_no_row_of_the_database_holds_a_secret(acme, client, sandbox):
     """Audit, purchases, offers, jobs, sessions, the admin's own log, …"""
     buy_in_every_way(client, sandbox)
+    use_the_settings(client, sandbox)
     staff = signed_in()
     change = reverse("admin:organizations_provideraccount_change", args=[account("twilio").pk])
     staff.post(change, form_of(account("twilio"), secret=TOKEN[::-1]))
@@ -144,7 +188,7 @@ def test_no_row_of_the_database_holds_a_secret(acme, client, sandbox):
             rows += [f"{table}: {row}" for (row,) in cursor.fetchall()]
 
     assert len(rows) > 100
-    secrets = (client.key.removeprefix("burki_")[6:], TOKEN[::-1])
+    secrets = (client.key.removeprefix("burki_")[6:], TOKEN[::-1], *ENTERED)
     assert [row for row in rows if leaks(row, *secrets)] == []
 
 
@@ -192,6 +236,7 @@ def form_of(row: ProviderAccount, **over: str) -> dict[str, str]:
 
 def test_no_page_of_the_admin_shows_a_secret(acme, client, sandbox):
     buy_in_every_way(client, sandbox)
+    use_the_settings(client, sandbox)
     staff, pages = signed_in(), []
     pages.append(staff.get("/admin/"))
     for model, model_admin in admin.site._registry.items():
@@ -206,7 +251,7 @@ def test_no_page_of_the_admin_shows_a_secret(acme, client, sandbox):
     assert {page.status_code for page in pages} <= {200, 403}
     assert len([page for page in pages if page.status_code == 200]) > 30
     for page in pages:
-        assert leaks(told(page), client.key.removeprefix("burki_")[6:]) == set()
+        assert leaks(told(page), client.key.removeprefix("burki_")[6:], *ENTERED) == set()
     listed = staff.get(reverse("admin:organizations_provideraccount_changelist"))
     assert f"…{TOKEN[-4:]}" in told(listed)
 
@@ -275,6 +320,7 @@ def test_no_line_of_the_log_shows_a_secret_or_a_whole_number(
         raise RuntimeError(f"Authorization: Bearer {KEY}, auth_token={TOKEN}, {client.key}")
 
     buy_in_every_way(client, sandbox)
+    use_the_settings(client, sandbox)
     settings.CLOCK_SCALE = 0.02  # it tries until the time of the request is over
     with failing_writes("numbers_phonenumber", "UPDATE", times=1000):
         post(client, PURCHASE, {"provider": "twilio", "phone_number": "+14155551298"})
@@ -285,7 +331,7 @@ def test_no_line_of_the_log_shows_a_secret_or_a_whole_number(
     text = "\n".join(lines)
     assert "Traceback" in text
     assert "purchase.claimed" in text and "twilio POST /2010-04-01" in text
-    assert leaks(text, client.key.removeprefix("burki_")) == set()
+    assert leaks(text, client.key.removeprefix("burki_"), *ENTERED) == set()
     assert [line for line in lines if "4155551" in line or "4155555" in line] == []
     assert f"***{KEY[-4:]}" in text and f"***{TOKEN[-4:]}" in text
 

@@ -37,5 +37,6 @@ def reencrypt(model: type[models.Model], pk: int) -> bool:
     if changed:
         row.save(update_fields=[*changed, "updated_at"])
         action = f"{model._meta.verbose_name.replace(' ', '_')}.reencrypted"
-        audit.record(ACTOR, action, row, organization=row.organization)
+        # An organization is its own.
+        audit.record(ACTOR, action, row, organization=getattr(row, "organization", row))
     return bool(changed)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 import hmac
 import http.client
@@ -16,17 +17,26 @@ import io
 import ipaddress
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from django.conf import settings
 
+from burki.text import plain
+
 ANSWER_MAX = 64 * 1024
+_IN_PATHS = "/?%:=&;,+$@!*'()~[]"  # what stays as it is in an address; the rest is escaped
+_EXCERPT = 200  # characters of an answer that are kept
 _PREFIX = "whsec_"
-# Addresses that carry an IPv4 address inside, which is where they lead.
+# IPv6 of the internet begins with 2 or 3; beside it there is what a machine without IPv4 uses to
+# reach the IPv4 address at the end.
+_UNICAST = ipaddress.ip_network("2000::/3")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Special, although not every version of Python says so.
+_SPECIAL = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("192.88.99.0/24"))
 
 
 class NotSent(Exception):
@@ -40,31 +50,50 @@ class Answer:
     body: bytes  # at most `ANSWER_MAX` of it
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What became of one request: a `status`, or the `error` for which there is none."""
+
+    status: int | None
+    seconds: float
+    excerpt: str = ""  # of the answer: clean text, not long
+    error: str = ""
+
+    @property
+    def accepted(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+
+def deliver(url: str, body: bytes, *, headers: Mapping[str, str], timeout: float) -> Delivery:
+    """`post`, told instead of raised: what became of it, and how long it took."""
+    began = time.monotonic()
+    try:
+        answer = post(url, body, headers=headers, timeout=timeout)
+    except NotSent as problem:
+        error = plain(problem, 300)
+        return Delivery(status=None, error=error, seconds=time.monotonic() - began)
+    excerpt = plain(answer.body[: 4 * _EXCERPT].decode("utf-8", "replace"), _EXCERPT)
+    return Delivery(status=answer.status, excerpt=excerpt, seconds=time.monotonic() - began)
+
+
 def post(url: str, body: bytes, *, headers: Mapping[str, str], timeout: float) -> Answer:
     """POST to a customer's address; any HTTP status is an answer. Everything, from the look-up of
     the name on, must be over in `timeout` seconds. Raises `NotSent`."""
     ends = time.monotonic() + timeout
-    try:
-        target = urlsplit(url)
-        host, port = target.hostname, target.port
-    except ValueError:
-        raise NotSent("The address is not a URL.") from None
-    if target.scheme not in ("http", "https") or not host or target.username is not None:
-        raise NotSent("The address must be http(s)://host/…, without a user name.")
-    port = port or (443 if target.scheme == "https" else 80)
+    target, host, port = _read(url)
     connection = http.client.HTTPConnection(host, port)
     connection.response_class = _response_until(ends)
     try:
         connection.sock = _connected(host, port, ends)
         if target.scheme == "https":
             connection.sock.settimeout(_left(ends))
-            connection.sock = ssl.create_default_context().wrap_socket(
-                connection.sock, server_hostname=host
-            )
+            connection.sock = _tls().wrap_socket(connection.sock, server_hostname=host)
         connection.sock.settimeout(_left(ends))
-        path = (target.path or "/") + (f"?{target.query}" if target.query else "")
-        named = {"Host": target.netloc, "Connection": "close"}
-        connection.request("POST", path, body, named | dict(headers))
+        path = target.path or "/"
+        if target.query:
+            path += f"?{target.query}"
+        named = {"Host": _host_header(target, host, port), "Connection": "close"}
+        connection.request("POST", quote(path, safe=_IN_PATHS), body, named | dict(headers))
         answer = connection.getresponse()
         return Answer(answer.status, answer.read(ANSWER_MAX))
     except (OSError, http.client.HTTPException, ValueError) as error:
@@ -79,31 +108,75 @@ def is_public(address: str) -> bool:
     """Whether an IP address is somebody's on the internet: not private, loopback, link-local
     (where clouds keep their metadata), multicast, reserved; nor such a one wrapped in IPv6."""
     ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address):
-        inner = ip.ipv4_mapped or ip.sixtofour or (ip.teredo and ip.teredo[1])
-        if ip in _NAT64:
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner:
-            return is_public(str(inner))
-    return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
+    if isinstance(ip, ipaddress.IPv4Address):
+        special = ip.is_multicast or ip.is_reserved or any(ip in network for network in _SPECIAL)
+        return ip.is_global and not special
+    if ip in _NAT64:
+        return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
+    inner = ip.sixtofour or (ip.teredo and ip.teredo[1])
+    return ip in _UNICAST and ip.is_global and (not inner or is_public(str(inner)))
+
+
+def _read(url: str) -> tuple[SplitResult, str, int]:
+    """The parts of an address, its host as DNS and certificates spell it, and its port."""
+    schemes = ("https", "http") if settings.ALLOW_PRIVATE_WEBHOOKS else ("https",)
+    try:
+        target = urlsplit(url)
+        host, port = target.hostname or "", target.port
+        if not host.isascii():
+            host = host.encode("idna").decode()
+    except ValueError:  # UnicodeError is one
+        raise NotSent("The address is not a URL.") from None
+    if target.scheme not in schemes or not host or target.username is not None:
+        raise NotSent(f"The address must be {schemes[0]}://host/…, without a user name.")
+    return target, host, port or (443 if target.scheme == "https" else 80)
+
+
+def _host_header(target: SplitResult, host: str, port: int) -> str:
+    named = f"[{host}]" if ":" in host else host
+    return named if target.port is None else f"{named}:{port}"
 
 
 def _connected(host: str, port: int, ends: float) -> socket.socket:
     """A connection to one of the host's addresses, after all of them were checked."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError):
-        raise NotSent(f"{host} has no address.") from None
-    addresses = list(dict.fromkeys(entry[4][:2] for entry in found))
-    if not settings.ALLOW_PRIVATE_WEBHOOKS and not all(is_public(a) for a, _ in addresses):
+    found = _looked_up(host, port, ends)
+    if not settings.ALLOW_PRIVATE_WEBHOOKS and not all(is_public(a[0]) for a in found):
         raise NotSent(f"{host} is not a public address.")
     problem: OSError = OSError("no address")
-    for address in addresses:
-        try:
-            return socket.create_connection(address, _left(ends))
+    for position, address in enumerate(found):
+        try:  # an address where nobody answers leaves time for the others
+            return socket.create_connection(address, _left(ends) / (len(found) - position))
         except OSError as error:
             problem = error
     raise problem
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """What the machine trusts; reading all of that takes a while."""
+    return ssl.create_default_context()
+
+
+def _looked_up(host: str, port: int, ends: float) -> list[tuple[str, int]]:
+    """Every address of the host, asked once. The system's resolver knows no deadline, and the
+    customer's name server may be slow on purpose: it is left behind when the time is over."""
+    found: list[tuple[str, int]] = []
+
+    def ask() -> None:
+        try:
+            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
+            return
+        found.extend(dict.fromkeys(answer[4][:2] for answer in answers))
+
+    asking = threading.Thread(target=ask, name="look-up", daemon=True)
+    asking.start()
+    asking.join(_left(ends))
+    if asking.is_alive():
+        raise NotSent(f"The look-up of {host} took too long.")
+    if not found:
+        raise NotSent(f"{host} has no address.")
+    return found
 
 
 def _left(ends: float) -> float:

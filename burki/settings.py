@@ -242,6 +242,11 @@ DEFAULT_MONTHLY_LIMIT = (
 CLOCK_SCALE = env.float("CLOCK_SCALE", default=1.0)
 SETTLE_CLOCK_SCALE = env.float("SETTLE_CLOCK_SCALE", default=CLOCK_SCALE)
 
+# --- Webhooks -----------------------------------------------------------------------------------
+
+# Whether customers' webhooks may lead to private addresses, such as this machine, and by http.
+ALLOW_PRIVATE_WEBHOOKS = env.bool("ALLOW_PRIVATE_WEBHOOKS", default=DEBUG)
+
 # --- Logging ------------------------------------------------------------------------------------
 
 # Without it there is no /metrics.

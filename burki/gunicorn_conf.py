@@ -1,6 +1,8 @@
 """gunicorn's settings. Every number can be overridden by the environment or the command line."""
 
 import os
+import shutil
+import tempfile
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
@@ -20,3 +22,12 @@ control_socket_disable = True
 accesslog = None
 errorlog = "-"
 loglevel = os.environ.get("LOG_LEVEL", "warning").lower()
+
+# The processes count together (burki.metrics); a new start counts from nothing.
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="burki-metrics-")
+_counts = os.environ["PROMETHEUS_MULTIPROC_DIR"]
+
+
+def on_exit(server) -> None:
+    shutil.rmtree(_counts, ignore_errors=True)

@@ -5,10 +5,13 @@ import re
 import time
 import uuid
 
+from burki import metrics
 from burki.logs import bound_request_id
 
 logger = logging.getLogger("burki.requests")
 
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_UNLOGGED = frozenset({"/healthz", "/readyz", "/metrics"})
 _SAFE_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 
 
@@ -26,13 +29,17 @@ class RequestLogMiddleware:
         with bound_request_id(request.id):
             response = self.get_response(request)
             response["X-Request-ID"] = request.id
-            if request.path != "/healthz":
-                milliseconds = round((time.monotonic() - started) * 1000)
+            seconds = time.monotonic() - started
+            route = request.resolver_match.route if request.resolver_match else "none"
+            method = request.method if request.method in _METHODS else "other"
+            metrics.http_requests.labels(method, route, response.status_code).inc()
+            metrics.http_seconds.labels(route).observe(seconds)
+            if request.path not in _UNLOGGED:
                 logger.info(
                     "%s %s %s %sms",
                     request.method,
                     request.path,
                     response.status_code,
-                    milliseconds,
+                    round(seconds * 1000),
                 )
         return response

@@ -1,10 +1,10 @@
 """Every address. Phone-number routes are served under `/` and under `/api/v1/` alike."""
 
 from django.contrib import admin
-from django.http import HttpResponse
 from django.urls import include, path, re_path
 from django.views.generic import RedirectView
 
+from burki import operations
 from burki.api import no_such_address
 from numbers.api.urls import neighbours
 from numbers.api.urls import urlpatterns as number_routes
@@ -12,7 +12,9 @@ from organizations.api.urls import urlpatterns as organization_routes
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
-    path("healthz", lambda request: HttpResponse("ok", content_type="text/plain")),
+    path("healthz", operations.healthz),
+    path("readyz", operations.readyz),
+    path("metrics", operations.prometheus),
     path("admin/", admin.site.urls),
     path("", include(number_routes)),
     path("api/v1/", include((number_routes, "v1"))),

@@ -25,6 +25,7 @@ from urllib3.exceptions import (
     NewConnectionError,
 )
 
+from burki import metrics
 from burki.db import in_real_transaction, release_connection
 from burki.logs import mask
 from numbers import clocks
@@ -176,13 +177,16 @@ class ProviderSession:
                 ) from error
             raise _no_answer(spends, f"{type(error).__name__} at {self.provider}") from error
         finally:
+            seconds = time.monotonic() - started
+            metrics.provider_requests.labels(self.provider, method, str(outcome)).inc()
+            metrics.provider_seconds.labels(self.provider, method).observe(seconds)
             logger.info(
                 "%s %s %s: %s in %sms",
                 self.provider,
                 method,
                 path.partition("?")[0],
                 outcome,
-                round((time.monotonic() - started) * 1000),
+                round(seconds * 1000),
             )
 
 

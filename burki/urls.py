@@ -8,6 +8,7 @@ from burki import operations
 from burki.api import no_such_address
 from numbers.api.urls import neighbours
 from numbers.api.urls import urlpatterns as number_routes
+from numbers.webhooks.urls import urlpatterns as webhook_routes
 from organizations.api.urls import urlpatterns as organization_routes
 
 urlpatterns = [
@@ -16,6 +17,7 @@ urlpatterns = [
     path("readyz", operations.readyz),
     path("metrics", operations.prometheus),
     path("admin/", admin.site.urls),
+    *webhook_routes,
     path("", include(number_routes)),
     path("api/v1/", include((number_routes, "v1"))),
     *neighbours,

@@ -18,6 +18,7 @@ SOMEBODY = "+14155550199"
 _HTTP_SECONDS = 15.0
 _TALK_SECONDS = 7  # how long a Twilio call is said to have taken
 _SEGMENT = 160
+_INBOX_KEPT = 1_000
 
 
 class NoSuchLine(ValueError):
@@ -283,6 +284,17 @@ class Lines:
         with self._state.lock:
             record = dict(self._state.numbers[to])
         return call_event(self._state, record, event_type, call_id, SOMEBODY, payload)
+
+    def take(self, message: Record) -> None:
+        """Stand in for a customer's webhook: keep what it gets."""
+        with self._state.lock:
+            self._state.inbox.append(message)
+            del self._state.inbox[:-_INBOX_KEPT]
+
+    def taken(self) -> list[Record]:
+        """What the customer's webhook got, oldest first."""
+        with self._state.lock:
+            return self._state.snapshot(self._state.inbox)
 
     def _outside(self, play: Any, **given: Any) -> dict[str, Any]:
         with self._state.lock:

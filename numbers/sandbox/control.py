@@ -51,6 +51,11 @@ def handle(
                 return Answer(200, sandbox.call(**fields))
             case "POST", "messages":
                 return Answer(200, sandbox.text(**fields))
+            case "POST", "inbox":
+                sandbox.take(fields)
+                return Answer(204)
+            case "GET", "inbox":
+                return Answer(200, {"received": sandbox.taken()})
             case "GET", "public-key":
                 return Answer(200, {"public": signing.telnyx_public_key(**given)})
             case "POST", "faults":

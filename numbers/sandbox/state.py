@@ -74,6 +74,7 @@ class State:
             self.calls: list[Record] = []
             # Calls placed here, by call_control_id: ringing, answered, over.
             self.lines: dict[str, str] = {}
+            self.inbox: list[Record] = []
             self.reserved: dict[str, tuple[str, float]] = {}
             self.held: dict[str, str] = {}
             self.due: list[tuple[float, str]] = []

@@ -170,3 +170,14 @@ def work(*, most: int = 100) -> list[str]:
         done.append((job.pk, job.task_name))
         app.tasks[job.task_name](**job.args)
     return [name for _, name in done]
+
+
+def run_worker(*queues: str) -> None:
+    """A real worker, until nothing is waiting. Needs the fixture `queue`."""
+    with app.replace_connector(app.connector.get_worker_connector()):
+        app.run_worker(
+            queues=list(queues) or None,
+            wait=False,
+            install_signal_handlers=False,
+            listen_notify=False,
+        )

@@ -91,9 +91,10 @@ def process_delivery(delivery_id: int) -> None:
         delivery = (
             WebhookDelivery.objects.select_for_update(of=["self"])
             .select_related("account")
-            .get(pk=delivery_id)
+            .filter(pk=delivery_id, processed_at=None)  # and not purged
+            .first()
         )
-        if delivery.processed_at is not None:
+        if delivery is None:
             return
         command = _apply(delivery, read(delivery))
         if command is None:
@@ -145,15 +146,17 @@ def record_failure(delivery_id: int, error: Exception) -> None:
 
 
 @transaction.atomic
-def reprocess(*, actor: Actor, delivery: WebhookDelivery) -> None:
-    """Queue a delivery that was not processed once more. Staff only: the inbox belongs to no
-    organization. What is processed already is left alone."""
+def reprocess(*, actor: Actor, delivery: WebhookDelivery) -> bool:
+    """Queue a delivery that was not processed once more; False if it was processed meanwhile.
+    Staff only: the inbox belongs to no organization."""
     if actor.kind != "system" and not (actor.user and actor.user.is_staff):
         raise PermissionDenied
     row = WebhookDelivery.objects.select_for_update().get(pk=delivery.pk)
-    if row.processed_at is None:
-        jobs.process_delivery_later(row.pk, call=False)
-        audit.record(actor, "webhook.reprocessed", row, organization=None, event=row.event_type)
+    if row.processed_at is not None:
+        return False
+    jobs.process_delivery_later(row.pk, call=False)
+    audit.record(actor, "webhook.reprocessed", row, organization=None, event=row.event_type)
+    return True
 
 
 def purge_deliveries() -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from organizations.permissions import (
     ANY,
+    ASSISTANTS_WRITE,
     NUMBERS_PURCHASE,
     NUMBERS_READ,
     NUMBERS_RELEASE,
@@ -82,6 +83,21 @@ ROUTES = [
         scope=ORGANIZATION_ADMIN,
         body={},
         status=409,  # it is completed: there is nothing to settle
+    ),
+    *(
+        Route(
+            method="GET",
+            path=f"{NUMBERS}/<phone_number>/{what}",
+            url=f"{NUMBERS}/{{number}}/{what}",
+            scope=NUMBERS_READ,
+        )
+        for what in ("calls", "messages")
+    ),
+    Route(
+        method="POST",
+        path="/api/v1/assistants/<int:assistant_id>/signing-secret",
+        url="/api/v1/assistants/{assistant}/signing-secret",
+        scope=ASSISTANTS_WRITE,
     ),
     Route(
         method="POST",

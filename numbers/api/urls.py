@@ -1,4 +1,4 @@
-from django.urls import path
+from django.urls import path, re_path
 from rest_framework.routers import SimpleRouter
 
 from numbers.api.activity_views import ActivityViewSet, SigningSecretViewSet
@@ -12,8 +12,8 @@ router.register("phone-numbers", PhoneNumberViewSet, basename="phone-number")
 urlpatterns = [
     *router.urls,
     *(
-        path(
-            f"phone-numbers/<str:phone_number>/{what}",
+        re_path(
+            rf"^phone-numbers/(?P<phone_number>[^/]+)/{what}$",
             ActivityViewSet.as_view({"get": what}),
             name=f"phone-number-{what}",
         )

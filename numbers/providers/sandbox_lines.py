@@ -9,7 +9,7 @@ from numbers.clocks import Deadline
 from numbers.exceptions import ProviderRefused, ProviderUnreachable
 from numbers.providers.http import clean, read_json, session_for
 
-_WAIT = 4.0  # seconds that the caller waits for each command at Telnyx
+_WAIT = 7.0  # seconds that the caller waits for each command at Telnyx
 
 
 def call(to: str, from_number: str, deadline: Deadline) -> dict[str, Any]:

@@ -159,17 +159,14 @@ def work(*, most: int = 100) -> list[str]:
     names, in that order."""
     done = []
     while len(done) < most:
-        job = (
-            ProcrastinateJob.objects.exclude(pk__in=[pk for pk, _ in done])
-            .filter(status="todo")
-            .order_by("-priority", "id")
-            .first()
-        )
+        waiting = ProcrastinateJob.objects.filter(status="todo").order_by("-priority", "id")
+        job = waiting.first()
         if job is None:
             break
-        done.append((job.pk, job.task_name))
+        waiting.filter(pk=job.pk)._raw_delete("default")
+        done.append(job.task_name)
         app.tasks[job.task_name](**job.args)
-    return [name for _, name in done]
+    return done
 
 
 def run_worker(*queues: str) -> None:

@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 
 from assistants.models import Assistant
 from numbers.models.phone_numbers import PhoneNumber
+from organizations.crypto import rotate
 from organizations.models import Organization, Provider, ProviderAccount
 
 
@@ -195,6 +196,21 @@ class SigningSecret(models.Model):
     encrypted_secret = models.TextField(editable=False)
     encrypted_previous = models.TextField(blank=True, editable=False)
     rotated_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:
         return f"signing secret of {self.assistant}"
+
+    @property
+    def organization(self) -> Organization:
+        return self.assistant.organization
+
+    def reencrypt(self) -> list[str]:
+        """Bring the secrets under the newest key; the names of the fields that changed.
+
+        Raises `organizations.crypto.CredentialsUnreadable`.
+        """
+        held = [n for n in ("encrypted_secret", "encrypted_previous") if getattr(self, n)]
+        for name in held:
+            setattr(self, name, rotate(getattr(self, name)))
+        return held

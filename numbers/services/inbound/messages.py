@@ -5,7 +5,6 @@ receiver can tell a repeat. Every try is a row.
 """
 
 import json
-import time
 from datetime import UTC
 from typing import Any
 from urllib.parse import urlsplit
@@ -79,34 +78,27 @@ def hand_over(message_id: int) -> None:
         f"msg_{message.pk}", body, secrets=signing_secrets(message.assistant)
     )
     release_connection()  # none is held while somebody else's server thinks
-    began = time.monotonic()
-    status, error = None, ""
-    try:
-        status = outgoing.post(
-            url, body, headers=headers, timeout=clocks.scaled(clocks.HAND_OVER)
-        ).status
-    except outgoing.NotSent as problem:
-        error = plain(problem, 300)
-    _record(message, url, status, error, round((time.monotonic() - began) * 1000))
+    delivery = outgoing.deliver(url, body, headers=headers, timeout=clocks.scaled(clocks.HAND_OVER))
+    _record(message, url, delivery)
 
 
-def _record(message: Message, url: str, status: int | None, error: str, took: int) -> None:
+def _record(message: Message, url: str, delivery: outgoing.Delivery) -> None:
     HandoverAttempt.objects.create(
         message=message,
         host=plain(urlsplit(url).hostname, 255),
-        status_code=status,
-        error=error,
-        milliseconds=took,
+        status_code=delivery.status,
+        error=delivery.error,
+        milliseconds=round(delivery.seconds * 1000),
     )
     tries = message.attempts.count()
     rows = Message.objects.filter(pk=message.pk, status=Status.RECEIVED)
-    if status is not None and 200 <= status < 300:
+    if delivery.accepted:
         rows.update(status=Status.HANDED_OVER, handed_over_at=timezone.now())
     elif tries <= len(clocks.HAND_OVER_AGAIN):
         jobs.hand_over_later(message.pk, after=clocks.after(clocks.HAND_OVER_AGAIN[tries - 1]))
     else:
         rows.update(status=Status.FAILED)
-    emit("message.tried", message_id=message.pk, status=status, tries=tries)
+    emit("message.tried", message_id=message.pk, status=delivery.status, tries=tries)
 
 
 def payload_of(message: Message) -> dict[str, Any]:

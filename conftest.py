@@ -5,6 +5,7 @@ import os
 import pytest
 from django.core.cache import cache
 from django.db import connection
+from procrastinate.contrib.django import app
 from rest_framework.test import APIClient
 
 from burki import testing
@@ -96,3 +97,14 @@ def client(organization):
 @pytest.fixture
 def anonymous():
     return APIClient()
+
+
+@pytest.fixture
+def queue(transactional_db, monkeypatch):
+    """The real queue, empty: the tables are not flushed by Django; and nothing periodic."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "TRUNCATE procrastinate_jobs, procrastinate_periodic_defers, procrastinate_workers "
+            "CASCADE"
+        )
+    monkeypatch.setattr(app.periodic_registry, "periodic_tasks", {})

@@ -229,6 +229,8 @@ TELNYX_API_BASE_URL = env.str("TELNYX_API_BASE_URL", default="https://api.telnyx
 # The platform's own provider accounts (`ProviderAccount.source = environment`).
 TWILIO_ACCOUNT_SID = env.str("TWILIO_ACCOUNT_SID", default="")
 TWILIO_AUTH_TOKEN = env.str("TWILIO_AUTH_TOKEN", default="")
+# The token that TWILIO_AUTH_TOKEN replaced, while Twilio may still sign with it.
+TWILIO_PREVIOUS_AUTH_TOKEN = env.str("TWILIO_PREVIOUS_AUTH_TOKEN", default="")
 TELNYX_API_KEY = env.str("TELNYX_API_KEY", default="")
 TELNYX_CONNECTION_ID = env.str("TELNYX_CONNECTION_ID", default="")
 TELNYX_MESSAGING_PROFILE_ID = env.str("TELNYX_MESSAGING_PROFILE_ID", default="")
@@ -243,6 +245,13 @@ DEFAULT_MONTHLY_LIMIT = (
 # tests change them, all together.
 CLOCK_SCALE = env.float("CLOCK_SCALE", default=1.0)
 SETTLE_CLOCK_SCALE = env.float("SETTLE_CLOCK_SCALE", default=CLOCK_SCALE)
+
+# --- Webhooks -----------------------------------------------------------------------------------
+
+# How long what the providers sent us is kept as it came.
+WEBHOOK_RETENTION_DAYS = env.int("WEBHOOK_RETENTION_DAYS", default=30)
+# Whether customers' webhooks may lead to private addresses, such as this machine, and by http.
+ALLOW_PRIVATE_WEBHOOKS = env.bool("ALLOW_PRIVATE_WEBHOOKS", default=DEBUG)
 
 # --- Logging ------------------------------------------------------------------------------------
 

@@ -14,6 +14,7 @@ from rest_framework.test import APIClient
 
 from assistants.models import Assistant
 from assistants.services import create_assistant
+from numbers.sandbox.signing import telnyx_public_key
 from organizations.actors import Actor
 from organizations.models import Membership, Organization, ProviderAccount, User
 from organizations.services import create_api_key, create_organization
@@ -52,9 +53,12 @@ def make_twilio_account(organization: Organization, **over: Any) -> ProviderAcco
 
 
 def make_telnyx_account(organization: Organization, **over: Any) -> ProviderAccount:
-    """With a connection and a profile that the sandbox knows, so that a purchase makes none."""
+    """With a connection and a profile that the sandbox knows, so that a purchase makes none, and
+    the public key of the sandbox's account."""
+    secret = over.get("secret", f"KEY{organization.slug}.first-0123456789abcd")
     fields = {
-        "secret": f"KEY{organization.slug}.first-0123456789abcd",
+        "secret": secret,
+        "public_key": telnyx_public_key(secret.split(".")[0]),
         "connection_id": CONNECTION,
         "messaging_profile_id": PROFILE,
         "is_default": True,

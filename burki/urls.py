@@ -10,6 +10,7 @@ from burki.api import no_such_address
 from numbers.api.urls import neighbours
 from numbers.api.urls import urlpatterns as number_routes
 from numbers.ui.urls import urlpatterns as staff_pages
+from numbers.webhooks.urls import urlpatterns as webhook_routes
 from organizations.api.urls import urlpatterns as organization_routes
 from organizations.forms import AdminSignInForm
 from organizations.urls import urlpatterns as sign_in_pages
@@ -23,6 +24,7 @@ urlpatterns = [
     path("readyz", operations.readyz),
     path("metrics", operations.prometheus),
     path("admin/", admin.site.urls),
+    *webhook_routes,
     path("", include(number_routes)),
     path("api/v1/", include((number_routes, "v1"))),
     *neighbours,

@@ -12,7 +12,7 @@ from django.urls import path, reverse
 
 from assistants.models import Assistant
 from burki.errors import BurkiError, sentence
-from numbers import admin_accounts  # noqa: F401  (registers the page of provider accounts)
+from numbers import admin_accounts, admin_inbound  # noqa: F401  (registers their models)
 from numbers.exceptions import InventoryConflict
 from numbers.models import Finding, Offer, PhoneNumber, Purchase, Release
 from numbers.services.deciding import decide, look_by_hand

@@ -20,6 +20,7 @@ LOOKUPS = 6.0  # looking for an order's result, together
 READ = 8.0  # one search or another read
 PREPARE = 8.0  # all that is asked before the claim, together
 NEXT_ATTEMPT = 12.0  # what must be left of a request to try another number
+CALL_COMMAND = 4.0  # a caller is waiting, and so may be the next one
 COMPARE = 240.0  # listing a whole account in the background
 SEND_WITHIN = 10.0  # of the claim, or not at all
 
@@ -36,10 +37,15 @@ FINISH_AFTER = 3.0  # a number whose own id or routing is not known yet
 PRICE_AFTER = 60.0  # a number bought without knowing its price
 FINDING_IS_SURE_AFTER = 600.0  # between two comparisons that saw the same orphan or ghost
 
+# Handing a text message to its assistant's webhook: one try, and the waits between the tries.
+HAND_OVER = 10.0
+HAND_OVER_AGAIN = (5.0, 30.0, 120.0, 600.0, 3600.0, 10_800.0, 28_800.0)
+
 # How long other facts may be relied on.
 OFFER_IS_FRESH = timedelta(minutes=15)
 PRICE_LIST_IS_FRESH = timedelta(hours=6)
 CONNECTION_IS_FRESH = timedelta(minutes=10)
+ACTIVITY_IS_NOTED_EVERY = timedelta(minutes=5)
 OFFERS_ARE_KEPT = timedelta(days=90)
 
 

@@ -16,6 +16,13 @@ _SETTLE = {
     Release: ("numbers.tasks.settle_release", "release_id"),
 }
 
+# Where one worker serves several queues, it takes these before everything else.
+_BEFORE_BULK, _BEFORE_ALL = 10, 100
+_INBOUND = {
+    False: ("numbers.tasks.process_delivery", "default", _BEFORE_BULK),
+    True: ("numbers.tasks.command_call", "calls", _BEFORE_ALL),
+}
+
 
 def settle_later(row: Purchase | Release, *, after: timedelta) -> None:
     """Look at a purchase or release again after a while. Any number of such jobs is harmless."""
@@ -30,6 +37,22 @@ def finish_number_later(phone_number_id: int, *, after: timedelta) -> None:
     app.configure_task(
         "numbers.tasks.finish_number", queue="settle", schedule_at=timezone.now() + after
     ).defer(phone_number_id=phone_number_id)
+
+
+def process_delivery_later(delivery_id: int, *, call: bool) -> None:
+    """Work off an event in the inbox; `call` says that a caller is waiting for it."""
+    task, queue, priority = _INBOUND[call]
+    app.configure_task(task, queue=queue, priority=priority).defer(delivery_id=delivery_id)
+
+
+def hand_over_later(message_id: int, *, after: timedelta = timedelta(0)) -> None:
+    """Hand a text message to its assistant's webhook."""
+    app.configure_task(
+        "numbers.tasks.hand_over_message",
+        queue="default",
+        priority=_BEFORE_BULK,
+        schedule_at=timezone.now() + after,
+    ).defer(message_id=message_id)
 
 
 def compare_account_later(account_id: int) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.utils import timezone
+from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Status
@@ -16,6 +17,7 @@ from numbers.exceptions import ProviderError
 from numbers.models import Purchase, Release
 from numbers.services.checking import check_account as check
 from numbers.services.finishing import finish_number as finish
+from numbers.services.inbound import inbox, messages
 from numbers.services.offers import purge_offers as purge
 from organizations.actors import Actor
 from organizations.models import ProviderAccount
@@ -73,6 +75,47 @@ async def retry_stalled(context, timestamp: int) -> None:
             await app.job_manager.retry_job(job)
         except UniqueViolation:  # its queueing lock is taken: the same work is queued already
             await app.job_manager.finish_job(job, Status.FAILED, delete_job=False)
+
+
+def _process(delivery_id: int) -> None:
+    try:
+        inbox.process_delivery(delivery_id)
+    except Exception as error:  # whatever it was, the inbox tells the people who look there
+        inbox.record_failure(delivery_id, error)
+        raise
+
+
+@app.task(
+    name="numbers.tasks.command_call",
+    queue="calls",
+    retry=RetryStrategy(max_attempts=4, linear_wait=1),  # then the caller has hung up
+)
+def command_call(*, delivery_id: int) -> None:
+    _process(delivery_id)
+
+
+@app.task(
+    name="numbers.tasks.process_delivery",
+    queue="default",
+    retry=RetryStrategy(max_attempts=5, exponential_wait=4),
+)
+def process_delivery(*, delivery_id: int) -> None:
+    _process(delivery_id)
+
+
+@app.task(
+    name="numbers.tasks.hand_over_message",
+    queue="default",
+    retry=RetryStrategy(max_attempts=5, exponential_wait=4),  # of trouble on our own side
+)
+def hand_over_message(*, message_id: int) -> None:
+    messages.hand_over(message_id)
+
+
+@app.periodic(cron="27 3 * * *")
+@app.task(name="numbers.tasks.purge_inbox", queue="default", queueing_lock="purge_inbox")
+def purge_inbox(timestamp: int) -> None:
+    inbox.purge_deliveries()
 
 
 @app.periodic(cron="43 * * * *")

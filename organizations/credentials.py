@@ -23,6 +23,7 @@ from organizations import audit
 from organizations.actors import Actor
 from organizations.crypto import CredentialsUnreadable
 from organizations.models import Organization, Provider, ProviderAccount
+from organizations.models.accounts import SECRET_FIELDS
 from organizations.permissions import ORGANIZATION_ADMIN
 
 # At least 8: a hint of four characters must not show most of it. ASCII: it goes into a header.
@@ -252,7 +253,7 @@ def _added(
 def _replace(actor: Actor, account: ProviderAccount, secret: str, *, saw: str) -> ProviderAccount:
     before = account.secret_hint
     account.secret = secret
-    account.save(update_fields=["encrypted_credentials", "updated_at"])
+    account.save(update_fields=[*SECRET_FIELDS, "updated_at"])
     audit.record(
         actor,
         "provider_account.secret_replaced",

@@ -184,8 +184,10 @@ class World:
             stop(process)
 
     @contextlib.contextmanager
-    def worker(self, **environment: str) -> Iterator[subprocess.Popen]:
-        process = self._start("manage.py", "run_worker", "--queues", "settle", **environment)
+    def worker(self, *queues: str, **environment: str) -> Iterator[subprocess.Popen]:
+        """Of the queue `settle`, unless others are named."""
+        queues = queues or ("settle",)
+        process = self._start("manage.py", "run_worker", "--queues", *queues, **environment)
         try:
             yield process
         finally:

@@ -87,6 +87,21 @@ ROUTES = [
         body={},
         status=409,  # it is completed: there is nothing to settle
     ),
+    *(
+        Route(
+            method="GET",
+            path=f"{NUMBERS}/<phone_number>/{what}",
+            url=f"{NUMBERS}/{{number}}/{what}",
+            scope=NUMBERS_READ,
+        )
+        for what in ("calls", "messages")
+    ),
+    Route(
+        method="POST",
+        path="/api/v1/assistants/<int:assistant_id>/signing-secret",
+        url="/api/v1/assistants/{assistant}/signing-secret",
+        scope=ASSISTANTS_WRITE,
+    ),
     Route(
         method="POST",
         path="/api/v1/assistants/organization/phone-numbers/sync",

@@ -150,6 +150,7 @@ class PhoneNumberSerializer(serializers.ModelSerializer):
             "is_verified_caller_id": False,
             "purchased_at": instant(number.purchased_at),
             "released_at": instant(number.released_at),
+            "last_activity_at": instant(number.last_activity_at),
             "created_at": instant(number.created_at),
             "updated_at": instant(number.updated_at),
         }

@@ -1,6 +1,7 @@
-from django.urls import path
+from django.urls import path, re_path
 from rest_framework.routers import SimpleRouter
 
+from numbers.api.activity_views import ActivityViewSet, SigningSecretViewSet
 from numbers.api.inventory_views import InventoryViewSet
 from numbers.api.organization_views import OrganizationViewSet, ProviderAccountViewSet
 from numbers.api.views import PhoneNumberViewSet
@@ -8,7 +9,17 @@ from numbers.api.views import PhoneNumberViewSet
 router = SimpleRouter(trailing_slash=False)
 router.register("phone-numbers", PhoneNumberViewSet, basename="phone-number")
 
-urlpatterns = router.urls
+urlpatterns = [
+    *router.urls,
+    *(
+        re_path(
+            rf"^phone-numbers/(?P<phone_number>[^/]+)/{what}$",
+            ActivityViewSet.as_view({"get": what}),
+            name=f"phone-number-{what}",
+        )
+        for what in ("calls", "messages")
+    ),
+]
 
 # Served under these exact paths alone.
 neighbours = [
@@ -51,5 +62,10 @@ neighbours = [
         "api/v1/organization/provider-accounts/<account_id>/check",
         ProviderAccountViewSet.as_view({"post": "check"}),
         name="provider-account-check",
+    ),
+    path(
+        "api/v1/assistants/<int:assistant_id>/signing-secret",
+        SigningSecretViewSet.as_view({"post": "rotate"}),
+        name="signing-secret",
     ),
 ]

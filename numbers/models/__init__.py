@@ -1,4 +1,12 @@
 from numbers.models.fallbacks import FallbackPurchase
+from numbers.models.inbound import (
+    Call,
+    Direction,
+    HandoverAttempt,
+    Message,
+    SigningSecret,
+    WebhookDelivery,
+)
 from numbers.models.inventory import Comparison, Finding
 from numbers.models.offers import Offer, ProviderSetup
 from numbers.models.phone_numbers import PhoneNumber
@@ -6,12 +14,18 @@ from numbers.models.purchases import Purchase
 from numbers.models.releases import Release
 
 __all__ = [
+    "Call",
     "Comparison",
+    "Direction",
     "FallbackPurchase",
     "Finding",
+    "HandoverAttempt",
+    "Message",
     "Offer",
     "PhoneNumber",
     "ProviderSetup",
     "Purchase",
     "Release",
+    "SigningSecret",
+    "WebhookDelivery",
 ]

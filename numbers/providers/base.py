@@ -292,6 +292,10 @@ class NumberProvider(ABC):
         by name, or created. Costs nothing."""
 
     @abstractmethod
+    def public_key(self) -> str:
+        """What verifies the account's webhooks; `""` where the account's own secret does."""
+
+    @abstractmethod
     def still_owns(self, number_id: str, phone_number: str) -> bool:
         """Whether the number with the provider's own id is in the account. False only when the
         account proved itself: the id is unknown there *and* a complete list lacks the number."""

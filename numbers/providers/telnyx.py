@@ -254,6 +254,9 @@ class TelnyxProvider(NumberProvider):
     def make_routing(self, *, name: str, webhook_url: str) -> Routing:
         return telnyx_connections.make(self._client, name=name, webhook_url=webhook_url)
 
+    def public_key(self) -> str:
+        return telnyx_connections.public_key(self._client)
+
     def still_owns(self, number_id: str, phone_number: str) -> bool:
         try:
             data = self._client.get(f"/phone_numbers/{number_id}", {}).get("data")

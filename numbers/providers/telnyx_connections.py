@@ -4,6 +4,7 @@ https://developers.telnyx.com/api/call-control/create-call-control-application""
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +12,8 @@ from numbers import clocks
 from numbers.exceptions import NotConfigured, ProviderRefused, ProviderUnreachable
 from numbers.providers.base import Routing
 from numbers.providers.telnyx_client import TelnyxClient
+
+_KEY = re.compile(r"[A-Za-z0-9+/]{43}=")  # 32 bytes in base64
 
 # Destinations that a messaging profile of ours may send to.
 _ALL_DESTINATIONS = ["*"]
@@ -80,6 +83,15 @@ def make(client: TelnyxClient, *, name: str, webhook_url: str) -> Routing:
         connection_id=str(application["id"]),
         messaging_profile_id=str(profile["id"]),
     )
+
+
+def public_key(client: TelnyxClient) -> str:
+    """As `NumberProvider.public_key`."""
+    data = client.get("/public_key", {}, clocks.READ).get("data")
+    key = data.get("public") if isinstance(data, dict) else None
+    if not isinstance(key, str) or not _KEY.fullmatch(key):
+        raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
+    return key
 
 
 def _check_webhook(

@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from . import signing
 from .messages import Answer
 from .scenarios import SCENARIOS
 
@@ -46,6 +47,17 @@ def handle(
                 return Answer(200, {"orders": sandbox.orders(**given)})
             case "GET", "calls":
                 return Answer(200, {"calls": sandbox.calls(**given)})
+            case "POST", "calls":
+                return Answer(200, sandbox.call(**fields))
+            case "POST", "messages":
+                return Answer(200, sandbox.text(**fields))
+            case "POST", "inbox":
+                sandbox.take(fields)
+                return Answer(204)
+            case "GET", "inbox":
+                return Answer(200, {"received": sandbox.taken()})
+            case "GET", "public-key":
+                return Answer(200, {"public": signing.telnyx_public_key(**given)})
             case "POST", "faults":
                 sandbox.add_fault(**fields)
                 return Answer(204)

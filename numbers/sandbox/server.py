@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from . import control, orders, telnyx, twilio
+from .calling import Lines
 from .faults import DELIVERIES, Fault, FaultBook, ScenarioFault
 from .messages import E164, Answer, Request, RequestRecord, parse_body
 from .state import NEVER, State
@@ -20,7 +21,7 @@ _PREFIXES = {"/2010-04-01/": "twilio", "/v1/": "pricing", "/v2/": "telnyx"}
 _LOG_SIZE = 20_000
 
 
-class SandboxServer:
+class SandboxServer(Lines):
     """Twilio and Telnyx on 127.0.0.1, with memory.
 
     `time_scale` multiplies every waiting time inside the sandbox: those of scenarios, `delay` of

@@ -72,6 +72,9 @@ class State:
             self.reservations: dict[str, Record] = {}
             self.caller_ids: dict[str, Record] = {}
             self.calls: list[Record] = []
+            # Calls placed here, by call_control_id: ringing, answered, over.
+            self.lines: dict[str, str] = {}
+            self.inbox: list[Record] = []
             self.reserved: dict[str, tuple[str, float]] = {}
             self.held: dict[str, str] = {}
             self.due: list[tuple[float, str]] = []

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from . import inventory
 from .messages import Answer, Refused, Request
+from .signing import telnyx_public_key
 from .state import Record, State
 from .telnyx_checks import (
     check_available,
@@ -219,11 +220,21 @@ def one_profile(state: State, request: Request, profile_id: str) -> Answer:
 
 
 def command_call(state: State, request: Request, call_control_id: str, action: str) -> Answer:
-    """Any call can be commanded: the sandbox places none."""
+    """Calls that were placed here obey as at Telnyx; any other id is taken for a call as well."""
     body = json_of(request)
-    for name in ("payload", "voice") if action == "speak" else ():
+    line = state.lines.get(call_control_id)
+    if line == "over":
+        raise Refused(422, 90018)
+    if line == "ringing" and action in ("speak", "streaming_start"):
+        raise Refused(422, 90034)
+    required = {"speak": ("payload", "voice"), "reject": ("cause",)}
+    for name in required.get(action, ()):
         if not body.get(name):
             raise Refused(422, 10004, pointer=f"/{name}")
+    if line is not None and action == "answer":
+        state.lines[call_control_id] = "answered"
+    if line is not None and action in ("hangup", "reject"):
+        state.lines[call_control_id] = "over"
     state.record_call(
         {
             "account": request.account,
@@ -234,6 +245,11 @@ def command_call(state: State, request: Request, call_control_id: str, action: s
         }
     )
     return Answer(200, {"data": {"result": "ok"}})
+
+
+def public_key(_state: State, request: Request) -> Answer:
+    key = telnyx_public_key(request.account)
+    return Answer(200, {"data": {"public": key, "record_type": "public_key"}})
 
 
 _ID = "([^/]+)"
@@ -260,6 +276,7 @@ ROUTES: list[tuple[str, str, Callable[..., Answer]]] = [
     ("PATCH", f"messaging_profiles/{_ID}", one_profile),
     ("DELETE", f"messaging_profiles/{_ID}", one_profile),
     ("POST", f"calls/{_ID}/actions/{_ACTIONS}", command_call),
+    ("GET", "public_key", public_key),
 ]
 
 

@@ -48,6 +48,8 @@ _TITLES = {
     85004: "Invalid connection id",
     85005: "Invalid messaging profile id",
     85006: "Number already reserved",
+    90018: "Call has already ended",
+    90034: "Call not answered yet",
 }
 _DETAILS = {20100: "You do not have enough funds to perform this action."}
 _RATE_LIMITED = {

@@ -220,8 +220,12 @@ def _authenticate(state: State, request: Request) -> None:
     known = _AC.match(user) and password and "wrong" not in password and "invalid" not in password
     if not known or (request.provider == "twilio" and user != request.account):
         raise Refused(401, 20003)
+    account = state.account(user)
+    if account.get("auth_token") != password:  # what its webhooks are signed with
+        account["auth_token"] = password
+        state.changed()
     # The account itself can be read when it is suspended: its status is how one finds out.
-    if not state.account(user)["active"] and request.path != f"{ROOT}{user}.json":
+    if not account["active"] and request.path != f"{ROOT}{user}.json":
         raise Refused(403, 20005)
 
 

@@ -1,5 +1,6 @@
 """Where a number that we buy will send its calls and messages: prepared before the claim."""
 
+import logging
 import time
 from datetime import timedelta
 from uuid import UUID
@@ -13,11 +14,15 @@ from assistants.models import Assistant
 from burki.db import release_connection
 from burki.errors import Unavailable
 from numbers import clocks
+from numbers.exceptions import ProviderError
 from numbers.models import ProviderSetup
 from numbers.providers.base import NumberProvider, Routing
 from numbers.services.accounts import named_routing
 from organizations.models import Organization, ProviderAccount
 
+logger = logging.getLogger(__name__)
+
+_ENVIRONMENT = ProviderAccount.Source.ENVIRONMENT
 _MAKING_TAKES = 30.0  # seconds, at most; after that somebody else may try
 
 
@@ -51,6 +56,7 @@ def prepare_connections(
     """
     if not driver.uses_connections:
         return Routing()
+    learn_public_key(driver, account)
     named = named_routing(account, assistant)
     fresh = f"routing:{account.pk}:{named.connection_id}:{named.messaging_profile_id}"
     if (named.connection_id or named.messaging_profile_id) and not cache.get(fresh):
@@ -84,6 +90,19 @@ def known_connections(
         messaging_profile_id=named.messaging_profile_id
         or (ours.messaging_profile_id if ours else ""),
     )
+
+
+def learn_public_key(driver: NumberProvider, account: ProviderAccount) -> None:
+    """Without the account's public key no call to its numbers could be answered. Ask for it, once;
+    that the provider does not tell now stops nothing: the next purchase asks again."""
+    if account.public_key or (account.source == _ENVIRONMENT and settings.TELNYX_PUBLIC_KEY):
+        return
+    try:
+        account.public_key = driver.public_key()
+    except ProviderError as error:
+        logger.warning("account %s did not tell its public key: %s", account.pk, error.code)
+    else:
+        account.save(update_fields=["public_key", "updated_at"])
 
 
 def _our_setup(

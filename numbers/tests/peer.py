@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import ipaddress
+import re
 import socket
 import ssl
 import threading
@@ -33,12 +34,14 @@ class Peer:
         if certificate is not None:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(certificate)
+            self._tls.sni_callback = lambda _sock, name, _tls: self.asked_for.append(name)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._clients: list[socket.socket] = []
         self._threads: list[threading.Thread] = []
         scheme = "https" if certificate else "http"
         self.url = f"{scheme}://127.0.0.1:{self._listener.getsockname()[1]}"
         self.connections = 0
+        self.asked_for: list[str] = []  # host names, in TLS
         self.requests: list[bytes] = []
         self._start(self._accept)
 
@@ -79,15 +82,20 @@ class Peer:
 
 
 def _read_request(client: socket.socket) -> bytes:
-    """One request without a body, or whose body came along with its head; nothing when the other
-    side went away."""
+    """One request; nothing when the other side went away."""
     data = b""
-    while b"\r\n\r\n" not in data:
+    while not _is_whole(data):
         piece = client.recv(65536)
         if not piece:
             return b""
         data += piece
     return data
+
+
+def _is_whole(data: bytes) -> bool:
+    head, end, body = data.partition(b"\r\n\r\n")
+    length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+    return bool(end) and len(body) >= int(length[1] if length else 0)
 
 
 def says(answer: bytes, *, keep: bool = True) -> Answer:
@@ -125,8 +133,9 @@ def _drip(client: socket.socket, data: bytes) -> None:
         time.sleep(0.01)
 
 
-def make_certificate(path: Path) -> Path:
-    """A certificate for 127.0.0.1, signed by itself, and its key, written to `path`."""
+def make_certificate(path: Path, host: str = "") -> Path:
+    """A certificate for `host` or 127.0.0.1, signed by itself, and its key, written to `path`."""
+    address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "provider")])
     now = datetime.datetime.now(datetime.UTC)
@@ -139,7 +148,7 @@ def make_certificate(path: Path) -> Path:
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
         .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
+            x509.SubjectAlternativeName([x509.DNSName(host) if host else address]), False
         )
         .sign(key, hashes.SHA256())
     )

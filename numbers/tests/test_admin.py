@@ -44,7 +44,7 @@ def test_every_list_and_form_of_the_admin_opens(browser, organization, sandbox):
     pattern = r'href="(/admin/(?:numbers|organizations|assistants)/\w+/)"'
     lists = sorted(set(re.findall(pattern, index)))
 
-    assert len(lists) == 11
+    assert len(lists) == 14
     for address in lists:
         assert browser.get(address).status_code == 200, address
         page = browser.get(address).content.decode()

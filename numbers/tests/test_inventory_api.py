@@ -102,6 +102,7 @@ def test_a_number_is_shown_as_both_documentations_read_it(client, base, organiza
         "is_verified_caller_id": False,
         "purchased_at": "2026-03-01T12:00:00Z",
         "released_at": None,
+        "last_activity_at": None,
     }
 
 

@@ -1,11 +1,18 @@
+import contextlib
+from datetime import timedelta
 from decimal import Decimal
 
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from organizations.crypto import CredentialsUnreadable, decrypt, encrypt, rotate
 from organizations.models.organizations import Organization
+
+PREVIOUS_SECRET_COUNTS = timedelta(hours=24)
+_ENCRYPTED = ("encrypted_credentials", "encrypted_previous")
+SECRET_FIELDS = (*_ENCRYPTED, "secret_replaced_at")
 
 
 class Provider(models.TextChoices):
@@ -36,6 +43,9 @@ class ProviderAccount(models.Model):
     label = models.CharField(max_length=100, blank=True)
     account_sid = models.CharField("Twilio account SID", max_length=34, blank=True)
     encrypted_credentials = models.TextField(blank=True, editable=False)
+    # What a rotation replaced: the provider may sign with it for a while.
+    encrypted_previous = models.TextField(blank=True, editable=False)
+    secret_replaced_at = models.DateTimeField(null=True, blank=True, editable=False)
     # Which key the environment's row was last used with, to notice that it was replaced.
     fingerprint = models.CharField(max_length=64, blank=True, editable=False)
     connection_id = models.CharField("Telnyx connection id", max_length=64, blank=True)
@@ -116,10 +126,12 @@ class ProviderAccount(models.Model):
 
         Raises `organizations.crypto.CredentialsUnreadable`.
         """
-        if not self.encrypted_credentials:
-            return []
-        self.encrypted_credentials = rotate(self.encrypted_credentials)
-        return ["encrypted_credentials"]
+        if not self._previous_counts:
+            self.encrypted_previous = ""
+        held = [name for name in _ENCRYPTED if getattr(self, name)]
+        for name in held:
+            setattr(self, name, rotate(getattr(self, name)))
+        return [*_ENCRYPTED] if held else []
 
     @property
     def balance(self) -> Decimal | None:
@@ -145,7 +157,35 @@ class ProviderAccount(models.Model):
 
     @secret.setter
     def secret(self, value: str) -> None:
+        """The one so far is kept beside it for `PREVIOUS_SECRET_COUNTS`. Save `SECRET_FIELDS`."""
+        if self.encrypted_credentials and not self._is(value):
+            self.encrypted_previous = self.encrypted_credentials
+            self.secret_replaced_at = timezone.now()
         self.encrypted_credentials = encrypt({"secret": value}) if value else ""
+
+    def _is(self, secret: str) -> bool:
+        try:
+            return self.secret == secret
+        except CredentialsUnreadable:
+            return False
+
+    @property
+    def recent_secrets(self) -> list[str]:
+        """The secret, and for a while the one that it replaced: the provider signs its requests to
+        us with either. Unreadable ones are left out."""
+        tokens = [self.encrypted_credentials]
+        if self._previous_counts:
+            tokens.append(self.encrypted_previous)
+        found = []
+        for token in filter(None, tokens):
+            with contextlib.suppress(CredentialsUnreadable):
+                found.append(decrypt(token)["secret"])
+        return found
+
+    @property
+    def _previous_counts(self) -> bool:
+        replaced = self.secret_replaced_at
+        return replaced is not None and timezone.now() - replaced < PREVIOUS_SECRET_COUNTS
 
     @property
     def secret_hint(self) -> str:

@@ -30,6 +30,10 @@ TENANTS = [
     ("Globex Travel", [("Bookings", "Globex Travel, where to?")], [("telnyx", "312")]),
 ]
 
+# One assistant answers with a stream (to nowhere), the others with their greeting; the sandbox
+# stands in for the webhooks that take their messages.
+STREAMED, STREAM = "After hours", "wss://voice.example.com/streams"
+
 
 class Command(BaseCommand):
     help = (
@@ -67,7 +71,12 @@ class Command(BaseCommand):
         )  # fmt: skip
         made = [
             create_assistant(
-                actor=ACTOR, organization=organization, name=assistant, greeting=greeting
+                actor=ACTOR,
+                organization=organization,
+                name=assistant,
+                greeting=greeting,
+                media_stream_url=STREAM if assistant == STREAMED else "",
+                sms_webhook_url=f"{settings.TWILIO_API_BASE_URL}/_sandbox/inbox",
             )
             for assistant, greeting in assistants
         ]

@@ -1,0 +1,1 @@
+"""What happens when somebody calls or texts one of our numbers."""

@@ -1,0 +1,67 @@
+"""The secret that signs requests to an assistant's own webhook (Standard Webhooks): made when it is
+first needed, shown once, to the person who rotates it."""
+
+import base64
+import secrets
+from datetime import timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from assistants.models import Assistant
+from numbers.models import SigningSecret
+from organizations import audit
+from organizations.actors import Actor
+from organizations.crypto import decrypt, encrypt
+from organizations.permissions import ASSISTANTS_WRITE
+
+PREVIOUS_SIGNS_FOR = timedelta(hours=24)
+_PREFIX = "whsec_"
+
+
+def signing_secrets(assistant: Assistant) -> list[str]:
+    """What signs now, the newest first: after a rotation the old secret signs as well for a day,
+    so that the receiver can change over without losing a message."""
+    row = SigningSecret.objects.filter(pk=assistant.pk).first()
+    if row is None:
+        try:
+            with transaction.atomic():
+                row = SigningSecret.objects.create(
+                    assistant=assistant, encrypted_secret=_encrypted(_generate())
+                )
+        except IntegrityError:  # another worker made it
+            row = SigningSecret.objects.get(pk=assistant.pk)
+    found = [row.encrypted_secret]
+    if row.encrypted_previous and timezone.now() - row.rotated_at < PREVIOUS_SIGNS_FOR:
+        found.append(row.encrypted_previous)
+    return [decrypt(token)["secret"] for token in found]
+
+
+@transaction.atomic
+def rotate_signing_secret(*, actor: Actor, assistant: Assistant) -> str:
+    """A new secret, in clear text, which is shown nowhere else afterwards."""
+    actor.require(ASSISTANTS_WRITE, assistant.organization)
+    secret = _generate()
+    row, new = SigningSecret.objects.select_for_update(of=["self"]).get_or_create(
+        assistant=assistant, defaults={"encrypted_secret": _encrypted(secret)}
+    )
+    if not new:
+        row.encrypted_previous, row.encrypted_secret = row.encrypted_secret, _encrypted(secret)
+        row.rotated_at = timezone.now()
+        row.save()
+    audit.record(
+        actor,
+        "assistant.signing_secret_rotated",
+        assistant,
+        organization=assistant.organization,
+        secret=f"…{secret[-4:]}",
+    )
+    return secret
+
+
+def _generate() -> str:
+    return _PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _encrypted(secret: str) -> str:
+    return encrypt({"secret": secret})

@@ -1,0 +1,418 @@
+"""Twilio at our door: what is signed is answered and written down, everything else is neither."""
+
+import base64
+import hashlib
+import hmac
+import xml.etree.ElementTree as ET
+from datetime import timedelta
+
+import pytest
+from django.core.cache import cache
+from django.test import Client
+from django.utils import timezone
+from procrastinate.contrib.django.models import ProcrastinateJob
+from twilio.request_validator import RequestValidator
+
+from burki.testing import TWILIO_TOKEN, make_assistant, make_organization
+from numbers.models import Call, Message, WebhookDelivery
+from numbers.tests.inbound import (
+    BASE,
+    CALLER,
+    call_form,
+    from_twilio,
+    owned,
+    text_form,
+    work,
+)
+from organizations.models import ProviderAccount
+
+REJECTED = (
+    b'<?xml version="1.0" encoding="UTF-8"?><Response><Reject reason="rejected" /></Response>'
+)
+EMPTY = b'<?xml version="1.0" encoding="UTF-8"?><Response />'
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def desk(organization):
+    """A number whose assistant has a media stream and takes messages."""
+    assistant = make_assistant(
+        organization,
+        media_stream_url="wss://voice.example.com/streams",
+        greeting="Acme, good morning.",
+        sms_webhook_url="http://127.0.0.1:9/sms",
+    )
+    return owned(organization, "twilio", assistant=assistant)
+
+
+def nothing_written() -> bool:
+    return not (
+        WebhookDelivery.objects.exists()
+        or Call.objects.exists()
+        or Message.objects.exists()
+        or ProcrastinateJob.objects.exists()
+    )
+
+
+# --- Signatures ----------------------------------------------------------------------------------
+
+
+def test_the_published_vector_is_what_we_compute():
+    """From Twilio's own SDK; the second constant is the same by hand, without the SDK."""
+    url = "https://mycompany.com/myapp.php?foo=1&bar=2"
+    form = {
+        "CallSid": "CA1234567890ABCDE",
+        "Digits": "1234",
+        "From": "+14158675309",
+        "To": "+18005551212",
+        "Caller": "+14158675309",
+    }
+    by_hand = url + "".join(f"{name}{form[name]}" for name in sorted(form))
+    digest = hmac.new(b"12345", by_hand.encode(), hashlib.sha1).digest()
+
+    assert base64.b64encode(digest) == b"RSOYDt4T1cUTdK1PDd93/VVr8B8="
+    assert RequestValidator("12345").compute_signature(url, form) == "RSOYDt4T1cUTdK1PDd93/VVr8B8="
+
+
+def test_a_signature_written_by_hand_is_accepted(organization):
+    """Constants computed with openssl, so that no library of ours vouches for itself."""
+    ProviderAccount.objects.filter(organization=organization, provider="twilio").update(
+        account_sid="AC" + "0" * 32
+    )
+    number = owned(organization, "twilio")
+    form = {"AccountSid": "AC" + "0" * 32, "CallSid": "CA0", "From": CALLER, "To": "+14155551234"}
+
+    answer = from_twilio(form, signature="aNA5Z3IPNrE6UNuII7mjFXmC93E=")
+
+    assert (answer.status_code, answer.content) == (200, REJECTED)
+    assert WebhookDelivery.objects.get().account == number.account
+
+
+@pytest.mark.parametrize("path", ["/twiml", "/twilio-sms-webhook", "/twilio-status?purchase=1"])
+@pytest.mark.parametrize(
+    "break_it",
+    [
+        lambda form, path: {"signature": ""},
+        lambda form, path: {"signature": "AAAAAAAAAAAAAAAAAAAAAAAAAAA="},
+        lambda form, path: {"signature": "nöt ascii"},
+        lambda form, path: {"token": "twilio-token-of-globex"},
+        lambda form, path: {"signature": sign(f"http://burki.test{path}", form)},
+        lambda form, path: {"signature": sign(f"https://other.test{path}", form)},
+        lambda form, path: {"signature": sign(f"{BASE}{path}", form | {"To": "+14155550000"})},
+        lambda form, path: {"signature": sign(f"{BASE}{path}", form | {"Extra": "1"})},
+        lambda form, path: {"signature": sign(f"{BASE}{path}&x=1", form)},
+        lambda form, path: {"signature": sign(f"{BASE}{path}", form, hashlib.sha256)},
+    ],
+    ids=["missing", "wrong", "not ascii", "other tenant's token", "other scheme", "other host",
+         "other number", "parameter less", "query less", "other algorithm"],
+)  # fmt: skip
+def test_what_is_not_signed_is_refused_and_nothing_is_written(desk, path, break_it):
+    form = call_form(desk)
+
+    answer = from_twilio(form, path, **break_it(form, path))
+
+    assert answer.status_code == 403
+    assert answer.json()["code"] == "permission_denied"
+    assert nothing_written()
+
+
+def sign(url: str, form: dict[str, str], algorithm=hashlib.sha1) -> str:
+    text = url + "".join(f"{name}{form[name]}" for name in sorted(form))
+    digest = hmac.new(TWILIO_TOKEN.encode(), text.encode(), algorithm).digest()
+    return base64.b64encode(digest).decode()
+
+
+def test_an_extra_query_parameter_breaks_the_signature(desk):
+    form = call_form(desk)
+
+    assert from_twilio(form, "/twiml?x=1", signature=sign(f"{BASE}/twiml", form)).status_code == 403
+    assert nothing_written()
+    assert from_twilio(form, "/twiml?x=1").status_code == 200
+
+
+def test_another_tenants_account_cannot_speak_for_a_number(desk, other_organization):
+    """With that account's own SID and its own, right token."""
+    other = ProviderAccount.objects.get(organization=other_organization, provider="twilio")
+    other.secret = "twilio-token-of-globex"
+    other.save()
+    form = call_form(desk, AccountSid=other.account_sid)
+
+    assert from_twilio(form, token="twilio-token-of-globex").status_code == 403
+    assert nothing_written()
+
+
+def test_a_refusal_is_counted_and_logged_without_the_body(desk, caplog):
+    cache.clear()
+    with caplog.at_level("INFO", logger="burki.events"):
+        from_twilio(text_form(desk, Body="my secret"), token="wrong")
+        from_twilio(text_form(desk, Body="my secret"), signature="")
+
+    assert cache.get("webhook-refused:twilio:signature") == 1
+    assert cache.get("webhook-refused:twilio:unsigned") == 1
+    told = [record.event for record in caplog.records if record.name == "burki.events"]
+    assert told == ["webhook.refused"] * 2
+    assert "my secret" not in caplog.text and CALLER not in caplog.text
+
+
+def test_the_address_is_the_public_one_whatever_the_proxy_says(desk):
+    answer = Client().post(
+        "/twiml",
+        "&".join(f"{k}={v}".replace("+", "%2B") for k, v in call_form(desk).items()),
+        content_type="application/x-www-form-urlencoded",
+        headers={
+            "X-Twilio-Signature": sign(f"{BASE}/twiml", call_form(desk)),
+            "Host": "10.0.0.7:8000",
+            "X-Forwarded-Host": "evil.test",
+        },
+    )
+
+    assert answer.status_code == 200
+
+
+def test_for_a_day_after_a_rotation_the_old_token_counts_as_well(desk):
+    account = desk.account
+    account.secret = "twilio-token-number-two"
+    account.save()
+
+    assert from_twilio(call_form(desk, CallSid="CA2")).status_code == 200
+    assert (
+        from_twilio(call_form(desk, CallSid="CA3"), token="twilio-token-number-two").status_code
+        == 200
+    )
+
+    ProviderAccount.objects.filter(pk=account.pk).update(
+        secret_replaced_at=timezone.now() - timedelta(hours=24, seconds=1)
+    )
+
+    assert from_twilio(call_form(desk, CallSid="CA4")).status_code == 403
+    assert (
+        from_twilio(call_form(desk, CallSid="CA5"), token="twilio-token-number-two").status_code
+        == 200
+    )
+    assert WebhookDelivery.objects.count() == 3
+
+
+def test_saving_the_same_token_again_keeps_no_previous_one(desk):
+    account = desk.account
+    account.secret = TWILIO_TOKEN
+    account.save()
+
+    assert (account.encrypted_previous, account.secret_replaced_at) == ("", None)
+
+
+def test_the_platforms_numbers_are_signed_with_the_environments_token(settings, db):
+    settings.TWILIO_ACCOUNT_SID = "AC" + "e" * 32
+    settings.TWILIO_AUTH_TOKEN = "the-platforms-token"
+    account = ProviderAccount.objects.create(
+        provider="twilio", source="environment", account_sid="AC" + "e" * 32
+    )
+    number = owned(make_organization("Bare", accounts=False), "twilio", account=account)
+
+    assert from_twilio(call_form(number), token="the-platforms-token").status_code == 200
+    assert from_twilio(call_form(number), token=TWILIO_TOKEN).status_code == 403
+
+    settings.TWILIO_AUTH_TOKEN = "the-platforms-next-token"
+    assert from_twilio(call_form(number), token="the-platforms-token").status_code == 403
+
+    settings.TWILIO_PREVIOUS_AUTH_TOKEN = "the-platforms-token"
+    assert from_twilio(call_form(number), token="the-platforms-token").status_code == 200
+
+
+def test_only_post_and_only_so_much(desk):
+    assert Client().get("/twiml").status_code == 405
+    assert Client().put("/twilio-status").status_code == 405
+    answer = from_twilio(text_form(desk, Body="x" * 256 * 1024))
+
+    assert (answer.status_code, answer.json()["code"]) == (413, "payload_too_large")
+    assert from_twilio({"a" + str(n): "" for n in range(600)}).status_code == 403
+    assert nothing_written()
+
+
+def test_no_session_and_no_csrf_cookie_is_asked_for_or_set(desk):
+    answer = from_twilio(call_form(desk), client=Client(enforce_csrf_checks=True))
+
+    assert answer.status_code == 200
+    assert not answer.cookies
+
+
+# --- Calls ---------------------------------------------------------------------------------------
+
+
+def test_a_call_is_connected_to_the_assistants_stream(desk):
+    answer = from_twilio(call_form(desk))
+
+    assert answer["Content-Type"] == "text/xml; charset=utf-8"
+    stream = ET.fromstring(answer.content).find("Connect/Stream")
+    assert stream.get("url") == "wss://voice.example.com/streams"
+    assert {p.get("name"): p.get("value") for p in stream} == {
+        "assistant_id": str(desk.assistant_id),
+        "from": CALLER,
+        "to": desk.phone_number,
+        "call_id": "CA" + "1" * 32,
+    }
+
+
+def test_without_a_stream_the_greeting_is_said_in_its_language(desk):
+    desk.assistant.media_stream_url, desk.assistant.language = "", "de-DE"
+    desk.assistant.save()
+
+    answer = from_twilio(call_form(desk))
+
+    assert answer.content == (
+        b'<?xml version="1.0" encoding="UTF-8"?><Response>'
+        b'<Say language="de-DE">Acme, good morning.</Say><Hangup /></Response>'
+    )
+
+
+@pytest.mark.parametrize(
+    "make_it",
+    [
+        lambda number: number.__class__.objects.update(assistant=None),
+        lambda number: number.assistant.__class__.objects.update(is_active=False),
+        lambda number: number.organization.__class__.objects.update(is_active=False),
+        lambda number: number.assistant.__class__.objects.update(media_stream_url="", greeting=" "),
+        lambda number: number.__class__.objects.update(status="releasing"),
+    ],
+    ids=["no assistant", "inactive", "inactive organization", "speechless", "being released"],
+)
+def test_nobody_there_to_answer_is_a_polite_refusal(desk, make_it):
+    make_it(desk)
+
+    answer = from_twilio(call_form(desk))
+    work()
+
+    assert (answer.status_code, answer.content) == (200, REJECTED)
+    assert Call.objects.get().status == "refused"
+
+
+def test_a_number_that_nobody_has_is_refused_politely_and_has_no_record(desk):
+    desk.__class__.objects.update(status="released")
+
+    answer = from_twilio(call_form(desk))
+
+    assert (answer.status_code, answer.content) == (200, REJECTED)
+    assert WebhookDelivery.objects.get().processed_at is not None
+    assert (work(), Call.objects.count()) == ([], 0)
+
+
+def test_a_number_whose_purchase_is_in_doubt_answers(desk):
+    """That it was called shows that it was bought. Its row may still go: the call outlives it."""
+    desk.__class__.objects.update(status="claimed")
+
+    answer = from_twilio(call_form(desk))
+    work()
+    desk.refresh_from_db()
+    desk.drop_claim()
+
+    assert b"<Connect>" in answer.content
+    assert Call.objects.get().number is None
+
+
+def test_the_worker_makes_the_call_of_it(desk):
+    from_twilio(call_form(desk))
+    assert Call.objects.count() == 0
+
+    assert work() == ["numbers.tasks.process_delivery"]
+
+    call = Call.objects.get()
+    assert (call.number, call.assistant, call.organization) == (
+        desk, desk.assistant, desk.organization,
+    )  # fmt: skip
+    assert (call.from_number, call.to_number, call.direction) == (
+        CALLER, desk.phone_number, "inbound",
+    )  # fmt: skip
+    assert (call.status, call.answered_with) == ("answered", "stream")
+    desk.refresh_from_db()
+    assert desk.last_activity_at == WebhookDelivery.objects.get().received_at
+
+
+def test_the_end_of_a_call_is_its_duration(desk):
+    from_twilio(call_form(desk))
+    answer = from_twilio(
+        call_form(desk, CallStatus="completed", CallDuration="17"),
+        "/twilio-status?purchase=0197a000-0000-7000-8000-00000000cafe",
+    )
+    work()
+
+    call = Call.objects.get()
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert (call.status, call.duration_seconds, call.ended_because) == (
+        "completed",
+        17,
+        "completed",
+    )
+
+
+def test_a_busy_number_is_not_written_for_every_call(desk):
+    from_twilio(call_form(desk))
+    work()
+    first = desk.__class__.objects.get().last_activity_at
+    from_twilio(call_form(desk, CallSid="CA2"))
+    work()
+
+    assert desk.__class__.objects.get().last_activity_at == first
+    assert Call.objects.count() == 2
+
+
+# --- Messages ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/twiml", "/twilio-sms-webhook"])
+def test_a_message_is_answered_with_nothing_and_handed_over_later(desk, path):
+    answer = from_twilio(text_form(desk), path)
+
+    assert (answer.status_code, answer.content) == (200, EMPTY)
+    job = ProcrastinateJob.objects.get()
+    assert (job.task_name, job.queue_name) == ("numbers.tasks.process_delivery", "default")
+
+
+def test_a_message_without_anybody_to_take_it_is_recorded(desk):
+    desk.__class__.objects.update(assistant=None)
+
+    from_twilio(text_form(desk, NumMedia="1", MediaUrl0="https://api.twilio.com/m/1"))
+
+    assert work() == ["numbers.tasks.process_delivery"]
+    message = Message.objects.get()
+    assert (message.status, message.media_count, message.number) == ("unhandled", 1, desk)
+
+
+# --- Repeats, statements -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form_of", [call_form, text_form], ids=["call", "message"])
+def test_the_same_again_is_answered_alike_and_does_nothing(desk, form_of):
+    first = from_twilio(form_of(desk))
+    desk.assistant.media_stream_url = ""
+    desk.assistant.save()
+
+    again = [from_twilio(form_of(desk)) for _ in range(3)]
+
+    assert {answer.content for answer in again} == {first.content}
+    delivery = WebhookDelivery.objects.get()
+    assert (delivery.deliveries, ProcrastinateJob.objects.count()) == (4, 1)
+    work()
+    assert Call.objects.count() + Message.objects.count() == 1
+
+
+def statements(queries) -> list[str]:
+    """Without those that only begin and end transactions."""
+    outside = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
+    return [q["sql"].split()[0] for q in queries if not q["sql"].startswith(outside)]
+
+
+def test_a_call_costs_three_statements(desk, django_assert_num_queries):
+    with django_assert_num_queries(5) as first:  # two of them begin and end the transaction
+        from_twilio(call_form(desk))
+    with django_assert_num_queries(4) as again:
+        from_twilio(call_form(desk))
+    with django_assert_num_queries(5) as message:
+        from_twilio(text_form(desk))
+    desk.__class__.objects.update(status="released")
+    with django_assert_num_queries(5) as unknown:
+        from_twilio(call_form(desk, CallSid="CA2"))
+
+    assert statements(first) == ["SELECT", "INSERT", "SELECT"]  # whose, inbox, job
+    assert statements(again) == ["SELECT", "INSERT"]
+    assert statements(message) == ["SELECT", "INSERT", "SELECT"]
+    assert statements(unknown) == ["SELECT", "SELECT", "INSERT"]

@@ -162,8 +162,8 @@ def _filter_schema(chosen: django_filters.Filter) -> dict[str, Any]:
         return {"type": "integer"} | known
     for validator in chosen.extra.get("validators", []):
         if isinstance(validator, RegexValidator):
-            pattern = validator.regex.pattern.replace(r"\A", "^").replace(r"\Z", "$")
-            return {"type": "string", "pattern": pattern}
+            pattern = validator.regex.pattern.replace(r"\A", "").replace(r"\Z", "")
+            return {"type": "string", "pattern": f"^({pattern})?$"}  # "" filters nothing
     return {"type": "string"}
 
 

@@ -46,8 +46,8 @@ def test_every_example_has_the_shape_that_its_schema_says(operation):
     for part in parts:
         examples = bodies_of(part)
         assert examples != []
-        assert [contract.mismatches(schema, value) for schema, value in examples if value] == [
-            [] for _, value in examples if value
+        assert [contract.mismatches(schema, value) for schema, value in examples] == [
+            [] for _ in examples
         ]
 
 

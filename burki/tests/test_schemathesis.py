@@ -61,6 +61,8 @@ class Site:
                 *("run", self.description, "--url", f"{self.web.url}{prefix}", *key, *options),
                 *("--phases", phases, "--max-examples", str(most), "--seed", "1"),
                 *("--checks", CHECKS, "--workers", "2", "--no-color"),
+                # A machine that is busy with other things is no defect of ours.
+                *("--request-timeout", "60", "--suppress-health-check", "too_slow"),
             ],
             cwd=self.world.folder,
             capture_output=True,

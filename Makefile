@@ -3,13 +3,14 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-all tools lint format clean
+.PHONY: help run test test-all tools lint format openapi clean
 
 help:
 	@echo "make run       everything on this machine, with demo data (Ctrl-C stops it)"
 	@echo "make test      the tests that need nothing but Python"
 	@echo "make test-all  those, and the slow ones with live servers"
 	@echo "make lint      what CI checks of style; make format repairs it"
+	@echo "make openapi   write openapi.yaml, the API's description, out of the views"
 
 # The stamps hold the requirements that were installed, so that an unchanged file costs nothing.
 $(VENV)/run.stamp: requirements.txt
@@ -55,6 +56,9 @@ lint: $(VENV)/dev.stamp
 format: $(VENV)/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+openapi: $(VENV)/dev.stamp
+	DEBUG=true $(BIN)/python manage.py spectacular --validate --fail-on-warn --file openapi.yaml
 
 clean:
 	rm -rf $(VENV) .data .tools staticfiles

@@ -9,6 +9,7 @@ from procrastinate.contrib.django import app
 from rest_framework.test import APIClient
 
 from burki import testing
+from burki.tests.contract import contract
 from numbers.providers import http as provider_http
 from numbers.sandbox import SandboxServer
 
@@ -56,6 +57,25 @@ def _quick_and_alone(settings):
     settings.DEFAULT_MONTHLY_LIMIT = None
     cache.clear()
     provider_http._sessions.clear()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _answers_are_as_documented():
+    """Every answer that a test gets from the REST API is compared with openapi.yaml."""
+    send = APIClient.request
+
+    def request(self, **environ):
+        response = send(self, **environ)
+        method, path = response.request["REQUEST_METHOD"], response.request["PATH_INFO"]
+        problems = contract.problems(
+            method, path, response.status_code, response.headers, response.content
+        )
+        assert problems == [], f"{method} {path} {response.status_code}: {response.content}"
+        return response
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(APIClient, "request", request)
+        yield
 
 
 @pytest.fixture

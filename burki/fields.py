@@ -18,9 +18,11 @@ _AMOUNT = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,5})?")
 
 
 class StrictField(serializers.Field):
-    """`message` is the one sentence for every wrong value."""
+    """`message` is the one sentence for every wrong value; `schema` says in JSON Schema what is
+    right, for the API's documentation."""
 
     message = "Invalid value"
+    schema: dict[str, Any]
 
     def __init__(self, **kwargs: Any):
         kwargs.setdefault("error_messages", {})
@@ -46,6 +48,7 @@ class ProviderField(StrictField):
         self.words = words
         quoted = [f"'{word}'" for word in words]
         self.message = f"Provider must be {', '.join(quoted[:-1])} or {quoted[-1]}"
+        self.schema = {"type": "string", "enum": list(words)}
         super().__init__(**kwargs)
 
     def is_right(self, value: Any) -> bool:
@@ -63,6 +66,7 @@ class TextField(StrictField):
         self, *, most: int, message: str, least: int = 0, lines: bool = False, **kwargs: Any
     ):
         self.least, self.most, self.lines, self.message = least, most, lines, message
+        self.schema = {"type": "string", "minLength": least, "maxLength": most}
         super().__init__(**kwargs)
 
     def is_right(self, value: Any) -> bool:
@@ -93,6 +97,7 @@ class PatternField(StrictField):
 class StrictInteger(StrictField):
     def __init__(self, *, least: int, most: int, message: str, **kwargs: Any):
         self.least, self.most, self.message = least, most, message
+        self.schema = {"type": "integer", "minimum": least, "maximum": most}
         super().__init__(**kwargs)
 
     def is_right(self, value: Any) -> bool:
@@ -100,6 +105,8 @@ class StrictInteger(StrictField):
 
 
 class StrictBoolean(StrictField):
+    schema = {"type": "boolean"}
+
     def __init__(self, *, message: str = "must be true or false", **kwargs: Any):
         self.message = message
         super().__init__(**kwargs)
@@ -111,6 +118,13 @@ class StrictBoolean(StrictField):
 class MoneyField(StrictField):
     """An amount as a decimal string, such as "1.15"; a JSON number is taken too. An empty string
     is wrong, not "no limit"."""
+
+    schema = {
+        "type": ["string", "number"],
+        "pattern": f"^{_AMOUNT.pattern}$",
+        "minimum": 0,
+        "maximum": 9_999_999,
+    }
 
     def bind(self, field_name: str, parent: Any) -> None:
         super().bind(field_name, parent)

@@ -59,6 +59,8 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     "django_filters",
     "django_htmx",
     "csp",
@@ -208,10 +210,21 @@ REST_FRAMEWORK = {
         "default_organization": env.str("THROTTLE_DEFAULT_ORGANIZATION", default="2400/min"),
     },
     "EXCEPTION_HANDLER": "burki.api.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "organizations.openapi.Schema",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,  # ?format= is an unknown parameter, not a 404
     "DEFAULT_METADATA_CLASS": None,  # OPTIONS is a method like others that we do not have
     "COMPACT_JSON": True,
+}
+
+# `make openapi` writes openapi.yaml; burki/openapi.py says how endpoints are described.
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Burki Numbers",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.1",
+    "PREPROCESSING_HOOKS": ["burki.openapi.without_doubles"],
+    "POSTPROCESSING_HOOKS": ["burki.openapi.finish", "organizations.openapi.with_security"],
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,  # a test compares the file
 }
 
 # --- Money and providers ------------------------------------------------------------------------

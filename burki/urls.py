@@ -7,6 +7,7 @@ from django.urls import include, path, re_path
 from assistants.api.urls import urlpatterns as assistant_routes
 from burki import operations
 from burki.api import no_such_address
+from burki.docs import urlpatterns as docs
 from numbers.api.urls import neighbours
 from numbers.api.urls import urlpatterns as number_routes
 from numbers.ui.urls import urlpatterns as staff_pages
@@ -25,6 +26,7 @@ urlpatterns = [
     path("metrics", operations.prometheus),
     path("admin/", admin.site.urls),
     *webhook_routes,
+    *docs,
     path("", include(number_routes)),
     path("api/v1/", include((number_routes, "v1"))),
     *neighbours,

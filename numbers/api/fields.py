@@ -3,12 +3,13 @@
 from typing import Any
 
 from burki.fields import StrictField, TextField
-from numbers.e164 import is_e164
+from numbers.e164 import E164, is_e164
 from numbers.services.requests import FRIENDLY_NAME_MAX
 
 
 class E164Field(StrictField):
     message = "Phone number must be in E.164 format (e.g., +1234567890)"
+    schema = {"type": "string", "pattern": f"^{E164.pattern}$"}
 
     def is_right(self, value: Any) -> bool:
         return is_e164(value)
@@ -16,6 +17,7 @@ class E164Field(StrictField):
 
 class AssistantIdField(StrictField):
     message = "assistant_id must be a positive integer (e.g., 123)"
+    schema = {"type": "integer", "minimum": 1}
 
     def is_right(self, value: Any) -> bool:
         return type(value) is int and value >= 1

@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
+from numbers.api import schema
 from numbers.inventory import Synced, sync_organization
 from organizations.models import Provider
 from organizations.permissions import NUMBERS_WRITE
@@ -15,6 +16,7 @@ class InventoryViewSet(ViewSet):
     is shown or changed; numbers that the organization already pays for become its own to
     configure, which is what that scope is for."""
 
+    operations = schema.INVENTORY
     required_scopes = {"sync": NUMBERS_WRITE}
 
     def sync(self, request) -> Response:

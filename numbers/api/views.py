@@ -15,6 +15,7 @@ from burki.errors import BurkiError, InvalidRequest, NotFound, Unavailable
 from burki.fields import validated
 from burki.filters import filtered
 from burki.paging import KeysetPagination
+from numbers.api import schema
 from numbers.api.serializers import (
     PhoneNumberSerializer,
     PurchaseRequest,
@@ -65,6 +66,7 @@ class PhoneNumberViewSet(GenericViewSet):
         "purchase_detail": NUMBERS_READ,
         "settle": ORGANIZATION_ADMIN,
     }
+    operations = schema.PHONE_NUMBERS
     throttle_scopes = {
         "search": "search",
         "purchase_preview": "search",

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('assistants', '0001_initial'),
         ('numbers', '0003_inventory'),
-        ('organizations', '0005_previous_secret'),
+        ('organizations', '0006_previous_secret'),
     ]
 
     operations = [

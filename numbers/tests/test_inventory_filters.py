@@ -89,7 +89,13 @@ def test_the_inventory_of_one_assistant(client, some_numbers, assistant):
 def some_purchases(organization):
     make_purchase(organization, 1)
     make_purchase(organization, 2, provider="telnyx", state="pending")
-    make_purchase(organization, 3, state="refused", refusal_code="number_unavailable")
+    make_purchase(
+        organization,
+        3,
+        state="refused",
+        refusal_code="number_unavailable",
+        evidence="provider_said_no",
+    )
     make_purchase(organization, 4, state="uncertain", needs_attention_at=NOON)
 
 

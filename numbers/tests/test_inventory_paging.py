@@ -40,6 +40,8 @@ def make_purchases(organization, count, first=1):
             provider="twilio",
             phone_number=f"+1415{line:07}",
             state="refused",
+            refusal_code="number_unavailable",
+            evidence="provider_said_no",
         )
         for line in range(first, first + count)
     ]

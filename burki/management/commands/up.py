@@ -158,6 +158,7 @@ Burki Numbers runs at {base}  (sandbox: no real number is bought; Ctrl-C stops e
   Staff    {base}/         {facts["email"]} / {facts["password"]}
   Admin    {base}/admin/   the same login
   API key  {facts["key"]}
+  API      {base}/docs   (or {base}/redoc, {base}/openapi.yaml)
 
 Buy a number:
 

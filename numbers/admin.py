@@ -13,12 +13,15 @@ from django.urls import path, reverse
 from assistants.models import Assistant
 from burki.errors import BurkiError, sentence
 from numbers import admin_accounts, admin_inbound  # noqa: F401  (registers their models)
+from numbers.admin_actions import AskingFirst
 from numbers.exceptions import InventoryConflict
 from numbers.models import Finding, Offer, PhoneNumber, Purchase, Release
 from numbers.services.deciding import decide, look_by_hand
-from numbers.services.inventory_actions import adopt_orphan, close_ghost, repair_number
+from numbers.services.inventory_actions import adopt_orphan, close_ghost
 from numbers.services.preview import Preview, preview_purchase
+from numbers.services.proof import verify_number
 from numbers.services.purchase import purchase_number
+from numbers.services.repairing import repair_number, restore_webhooks
 from numbers.services.requests import FRIENDLY_NAME_MAX
 from organizations.actors import Actor
 from organizations.admin import ReadOnlyAdmin
@@ -65,16 +68,35 @@ class PurchaseForm(forms.Form):
 
 
 @admin.register(PhoneNumber)
-class PhoneNumberAdmin(ReadOnlyAdmin):
+class PhoneNumberAdmin(AskingFirst, ReadOnlyAdmin):
     list_display = ["phone_number", "friendly_name", "organization", "provider", "status",
-                    "assistant", "monthly_cost", "purchased_at"]  # fmt: skip
-    list_filter = ["status", "provider", "organization"]
+                    "webhook_verdict", "assistant", "monthly_cost", "purchased_at"]  # fmt: skip
+    list_filter = ["status", "webhook_verdict", "provider", "organization"]
     search_fields = ["phone_number", "friendly_name", "provider_number_id"]
-    list_select_related = ["organization", "assistant"]
+    list_select_related = ["organization", "assistant", "account"]
+    actions = ["verify", "repair", "restore"]
     change_list_template = "admin/numbers/phonenumber/change_list.html"
 
     def has_purchase_permission(self, request) -> bool:
         return request.user.has_perm(PURCHASE_PERMISSION)
+
+    def has_act_permission(self, request) -> bool:
+        return request.user.has_perm(FINDING_PERMISSION)
+
+    @admin.action(description="Verify", permissions=["act"])
+    def verify(self, request, numbers):
+        consequence = "will be looked up at its provider; nothing is changed there"
+        return self.each(request, numbers, "verify", consequence, _verify)
+
+    @admin.action(description="Repair", permissions=["act"])
+    def repair(self, request, numbers):
+        consequence = "will be set at the provider as it should be; what is overwritten is kept"
+        return self.each(request, numbers, "repair", consequence, _repair_number)
+
+    @admin.action(description="Restore what was overwritten", permissions=["act"])
+    def restore(self, request, numbers):
+        consequence = "will again send calls and messages to where it did before its last repair"
+        return self.each(request, numbers, "restore", consequence, _restore)
 
     def get_urls(self):
         view = self.admin_site.admin_view(self.purchase_view)
@@ -212,7 +234,7 @@ class OfferAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Finding)
-class FindingAdmin(ReadOnlyAdmin):
+class FindingAdmin(AskingFirst, ReadOnlyAdmin):
     """What provider accounts and our rows disagree about. The actions look at the provider again
     before they do anything, and ask first."""
 
@@ -230,59 +252,54 @@ class FindingAdmin(ReadOnlyAdmin):
     @admin.action(description="Adopt", permissions=["act"])
     def adopt(self, request, findings):
         consequence = "will become an active number of the organization whose account has it"
-        return self._each(request, findings, "adopt", consequence, _adopt)
+        return self.each(request, findings, "adopt", consequence, _adopt)
 
     @admin.action(description="Close ghost", permissions=["act"])
     def close_ghost(self, request, findings):
         consequence = "will be recorded as released, if the provider still does not have it"
-        return self._each(request, findings, "close_ghost", consequence, _close_ghost)
+        return self.each(request, findings, "close_ghost", consequence, _close_ghost)
 
     @admin.action(description="Repair", permissions=["act"])
     def repair(self, request, findings):
         consequence = "will be set at the provider as we have it"
-        return self._each(request, findings, "repair", consequence, _repair)
+        return self.each(request, findings, "repair", consequence, _repair)
 
-    def _each(self, request, findings, action: str, consequence: str, act):
-        """Ask first; posted again with `post=yes`, act on each row, with a message for each."""
-        if request.POST.get("post") != "yes":
-            context = self.admin_site.each_context(request) | {
-                "title": f"{self.get_action(action)[2]}: are you sure?",
-                "findings": findings,
-                "action": action,
-                "consequence": consequence,
-                "opts": self.model._meta,
-            }
-            return TemplateResponse(request, "admin/numbers/finding/confirm.html", context)
-        actor = Actor.for_user(request.user, ip=client_ip(request), request_id=request.id)
-        for finding in findings:
-            try:
-                if finding.organization is None:
-                    raise InventoryConflict("The platform's account has it; it belongs to nobody.")
-                self.message_user(
-                    request, f"{finding.phone_number} {act(actor, finding)}", messages.SUCCESS
-                )
-            except BurkiError as error:
-                why = sentence(error)
-                if finding.phone_number not in why:
-                    why = f"{finding.phone_number}: {why}"
-                self.message_user(request, why, messages.ERROR)
-        return None
+
+def _of_somebody(finding: Finding) -> Organization:
+    if finding.organization is None:
+        raise InventoryConflict("The platform's account has it; it belongs to nobody.")
+    return finding.organization
 
 
 def _adopt(actor: Actor, finding: Finding) -> str:
-    adopt_orphan(actor=actor, organization=finding.organization, finding=finding)
+    adopt_orphan(actor=actor, organization=_of_somebody(finding), finding=finding)
     return "is adopted."
 
 
 def _close_ghost(actor: Actor, finding: Finding) -> str:
-    close_ghost(actor=actor, organization=finding.organization, finding=finding)
+    close_ghost(actor=actor, organization=_of_somebody(finding), finding=finding)
     return "is closed."
 
 
 def _repair(actor: Actor, finding: Finding) -> str:
+    _of_somebody(finding)
     if finding.number is None:
         raise InventoryConflict("It is none of our numbers: there is nothing to repair.")
-    repaired = repair_number(actor=actor, organization=finding.organization, number=finding.number)
+    return _repair_number(actor, finding.number)
+
+
+def _repair_number(actor: Actor, number: PhoneNumber) -> str:
+    repaired = repair_number(actor=actor, organization=number.organization, number=number)
     if repaired.agrees:
         return "is set as we have it."
     return f"was set, but the provider does not show it yet: {', '.join(repaired.differences)}."
+
+
+def _verify(actor: Actor, number: PhoneNumber) -> str:
+    checked = verify_number(actor=actor, number=number)
+    return f"is {checked.webhook_verdict}. {checked.webhook_detail}".strip()
+
+
+def _restore(actor: Actor, number: PhoneNumber) -> str:
+    restore_webhooks(actor=actor, number=number)
+    return "is set as it was before its last repair."

@@ -35,6 +35,9 @@ LATE_LOOKS = 3
 PENDING_NEEDS_A_PERSON_AFTER = 3 * 86_400.0
 FINISH_AFTER = 3.0  # a number whose own id or routing is not known yet
 PRICE_AFTER = 60.0  # a number bought without knowing its price
+VERIFY_AFTER = 6.0  # a change: the provider's own regions learn of it within seconds
+VERIFY_AGAIN = (30.0, 300.0)  # while it does not show what was set
+COMPARE_WITHIN = 3000.0  # the accounts of everybody, spread over most of the hour
 FINDING_IS_SURE_AFTER = 600.0  # between two comparisons that saw the same orphan or ghost
 
 # Handing a text message to its assistant's webhook: one try, and the waits between the tries.

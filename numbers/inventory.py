@@ -1,9 +1,9 @@
 """Comparing everything that a provider account owns with our rows.
 
 A comparison looks, and writes down what it saw: numbers that are billed there and unknown here
-(orphans), active here and gone there (ghosts), set otherwise than we set them (drift). It never
-releases, adopts or repairs anything; that is done by people, through
-`numbers.services.inventory_actions`.
+(orphans), active here and gone there (ghosts), set otherwise than they should be (drift); and for
+each of our numbers the verdict that proves it. It never releases, adopts or repairs anything; that
+is done by people, through `numbers.services.inventory_actions`.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 
 from burki.logs import emit
 from numbers import clocks
@@ -22,10 +22,11 @@ from numbers.exceptions import InventoryConflict, NotConfigured, ProviderError, 
 from numbers.models import Finding, PhoneNumber
 from numbers.providers.base import NumberProvider, OwnedNumber
 from numbers.providers.registry import driver_for
-from numbers.services import evidence, findings
+from numbers.services import evidence, findings, proof
 from numbers.services.accounts import credentials_of, environment_accounts
 from numbers.services.findings import Observation
 from numbers.services.inventory_actions import adopt_listed
+from numbers.services.proof import Seen
 from numbers.services.settling import database_now
 from organizations.actors import Actor
 from organizations.models import Organization, Provider, ProviderAccount
@@ -60,27 +61,33 @@ def counted(found: Iterable[Finding]) -> dict[str, int]:
     return {kind: kinds[kind] for kind in Kind.values}
 
 
-def accounts_to_compare(organization: Organization | None = None) -> list[ProviderAccount]:
+def accounts_to_compare(
+    organization: Organization | None = None, *, oldest_first: bool = False
+) -> list[ProviderAccount]:
     """The enabled accounts of `organization`, or of everybody: then the platform's as well, those
-    that the environment names and those that still have numbers."""
+    that the environment names and those that still have numbers. In a stable order, or that whose
+    last comparison is oldest first."""
     accounts = ProviderAccount.objects.filter(is_active=True).select_related("organization")
     if organization is not None:
         return list(accounts.filter(organization=organization).order_by("-provider", "pk"))
     named = [account.pk for account in environment_accounts()]
     has_numbers = Exists(PhoneNumber.objects.live().filter(account=OuterRef("pk")))
+    last = F("comparison__began_at").asc(nulls_first=True)
     return list(
         accounts.filter(
             Q(source=ProviderAccount.Source.ORGANIZATION) | Q(pk__in=named) | has_numbers
-        ).order_by("-provider", "pk")
+        ).order_by(*([last, "pk"] if oldest_first else ["-provider", "pk"]))
     )
 
 
 def compare_account(
     account: ProviderAccount, *, actor: Actor, dry_run: bool, deadline: Deadline | None = None
 ) -> Report:
-    """List everything in `account` and record where it and our rows disagree.
+    """List everything in `account` and record where it and our rows disagree, and the verdict on
+    each of our numbers in it.
 
-    All or nothing: trouble at the provider records nothing and is the report's `failure`. With
+    All or nothing: trouble at the provider is the report's `failure`, and our numbers in the
+    account are recorded as unreachable, nothing else. With
     `dry_run` nothing is recorded either way, and the findings are what they would become.
     """
     began = database_now()
@@ -91,9 +98,14 @@ def compare_account(
         credentials = credentials_of(account)
         driver = driver_for(credentials, deadline or Deadline.after(clocks.COMPARE))
         listed = driver.list_numbers()
-        observations = list(_confirmed(account, _observe(ours, listed), listed, driver, began))
+        seen = list(_look(ours, listed, driver, began))
+        observed = _observe(seen, listed)
+        observations = list(_confirmed(account, observed, listed, driver, began))
     except ProviderError as error:
         logger.warning("account %s was not compared: %s", account.pk, error.code)
+        if not dry_run:
+            why = proof.trouble(error)
+            proof.keep_all([Seen(number=row, trouble=why) for row in ours], at=began)
         return Report(account=account, failure=error)
 
     if dry_run:
@@ -102,6 +114,7 @@ def compare_account(
         changes = findings.record(
             account, observations, began=began, listed=len(listed), actor=actor
         )
+        proof.keep_all(seen, at=began)
         emit("inventory.compared", account=account.pk, listed=len(listed), **changes.counts())
     there = {owned.phone_number: owned for owned in listed}
     return Report(
@@ -118,10 +131,26 @@ def compare_account(
     )
 
 
-def _observe(ours: list[PhoneNumber], listed: list[OwnedNumber]) -> Iterator[Observation]:
+def _look(
+    ours: list[PhoneNumber],
+    listed: list[OwnedNumber],
+    driver: NumberProvider,
+    began: datetime,
+) -> Iterator[Seen]:
+    """What an account's complete list says about each of our active rows in it. Connections and
+    profiles are listed as well: that costs no more requests than there are pages of them."""
+    there = {owned.phone_number: owned for owned in listed}
+    destinations = driver.all_destinations() if ours else None
+    for row in ours:
+        owned = there.get(row.phone_number)
+        reported = owned and evidence.reported(row, owned, destinations)
+        yield proof.judged(row, owned, evidence.differences(row, owned, reported), at=began)
+
+
+def _observe(seen: list[Seen], listed: list[OwnedNumber]) -> Iterator[Observation]:
     """Every disagreement between our active rows in an account and its complete list."""
     there = {owned.phone_number: owned for owned in listed}
-    for row in ours:
+    for row, different in ((one.number, one.differences) for one in seen):
         owned = there.get(row.phone_number)
         if owned is None or not evidence.is_same_number(row, owned):
             details = {"number_id": row.provider_number_id}
@@ -130,7 +159,7 @@ def _observe(ours: list[PhoneNumber], listed: list[OwnedNumber]) -> Iterator[Obs
             yield Observation(
                 kind=Kind.GHOST, phone_number=row.phone_number, number=row, details=details
             )
-        elif different := evidence.differences(row, owned):
+        elif different:
             yield Observation(
                 kind=Kind.DRIFT, phone_number=row.phone_number, number=row, details=different
             )

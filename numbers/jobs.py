@@ -9,6 +9,7 @@ from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
 
+from numbers import clocks
 from numbers.models import Purchase, Release
 
 _SETTLE = {
@@ -55,12 +56,24 @@ def hand_over_later(message_id: int, *, after: timedelta = timedelta(0)) -> None
     ).defer(message_id=message_id)
 
 
-def compare_account_later(account_id: int) -> None:
+def verify_number_later(
+    phone_number_id: int, *, after: timedelta | None = None, tries: int = 0
+) -> None:
+    """Read back what the provider has for a number that was just bought or changed. Any number of
+    such jobs is harmless."""
+    wait = clocks.after(clocks.VERIFY_AFTER) if after is None else after
+    app.configure_task(
+        "numbers.tasks.verify_number", queue="default", schedule_at=timezone.now() + wait
+    ).defer(phone_number_id=phone_number_id, tries=tries)
+
+
+def compare_account_later(account_id: int, *, after: timedelta = timedelta(0)) -> None:
     """Compare an account with our rows, unless that is waiting to be done already."""
     job = app.configure_task(
         "numbers.tasks.compare_account",
         queue="default",
         queueing_lock=f"compare_account:{account_id}",
+        schedule_at=timezone.now() + after,
     )
     with suppress(AlreadyEnqueued), transaction.atomic():
         job.defer(account_id=account_id)

@@ -11,7 +11,7 @@ from procrastinate.contrib.django import app
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Status
 
-from numbers import inventory, jobs, reconcile
+from numbers import clocks, inventory, jobs, reconcile
 from numbers.clocks import after
 from numbers.exceptions import ProviderError
 from numbers.models import Purchase, Release
@@ -19,6 +19,7 @@ from numbers.services.checking import check_account as check
 from numbers.services.finishing import finish_number as finish
 from numbers.services.inbound import inbox, messages
 from numbers.services.offers import purge_offers as purge
+from numbers.services.proof import verify_and_look_again
 from organizations.actors import Actor
 from organizations.models import ProviderAccount
 
@@ -125,9 +126,18 @@ def purge_inbox(timestamp: int) -> None:
     queueing_lock="compare_inventories",
 )
 def compare_inventories(timestamp: int) -> None:
-    """Every hour each account is compared with our rows, in a job of its own."""
-    for account in inventory.accounts_to_compare():
-        jobs.compare_account_later(account.pk)
+    """Every hour each account is compared with our rows, in a job of its own: the one whose last
+    comparison is oldest first, the others after it, over most of the hour."""
+    accounts = inventory.accounts_to_compare(oldest_first=True)
+    for position, account in enumerate(accounts):
+        wait = after(clocks.COMPARE_WITHIN * position / len(accounts))
+        jobs.compare_account_later(account.pk, after=wait)
+
+
+@app.task(name="numbers.tasks.verify_number", queue="default")
+def verify_number(*, phone_number_id: int, tries: int) -> None:
+    """After a change; a few times more while the provider does not show what was set."""
+    verify_and_look_again(phone_number_id, tries=tries, actor=Actor.system("verify"))
 
 
 @app.task(name="numbers.tasks.compare_account", queue="default")

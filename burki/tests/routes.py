@@ -72,6 +72,21 @@ ROUTES = [
         url=f"{NUMBERS}/{{number}}",
         scope=NUMBERS_READ,
     ),
+    *(
+        Route(
+            method="POST",
+            path=f"{NUMBERS}/<phone_number>/{action}",
+            url=f"{NUMBERS}/{{number}}/{action}",
+            scope=NUMBERS_WRITE,
+            body={},
+            status=status,
+        )
+        for action, status in (
+            ("verify", 200),
+            ("repair", 200),
+            ("restore-webhooks", 409),  # nothing of it was overwritten
+        )
+    ),
     Route(method="GET", path=f"{NUMBERS}/purchases", scope=NUMBERS_READ, foreign=200),
     Route(
         method="GET",

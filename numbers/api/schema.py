@@ -18,8 +18,8 @@ from burki.openapi import (
 from numbers import exceptions as errors
 from numbers.api import answers, examples
 from numbers.api.examples import NUMBER, PURCHASE_ID, STATUS_URL
-from numbers.api.filters import PhoneNumberFilter, PurchaseFilter
 from numbers.api.serializers import PurchaseRequest, ReleaseRequest, SearchRequest, SettleRequest
+from numbers.filters import PhoneNumberFilter, PurchaseFilter
 from numbers.models import PhoneNumber, Purchase, Release
 from numbers.services.deciding import REASON_MAX
 from numbers.services.requests import KEY_MAX

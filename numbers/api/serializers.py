@@ -112,6 +112,12 @@ class ReleaseRequest(serializers.Serializer):
     provider = ProviderField(required=False, allow_null=True, default=None)
 
 
+class ProofRequest(serializers.Serializer):
+    """The provider is needed only for a number that the organization has at both."""
+
+    provider = ProviderField(required=False, allow_null=True, default=None)
+
+
 class PhoneNumberSerializer(serializers.ModelSerializer):
     """A number of the inventory. `twilio_sid` is the provider's id for both providers: that is
     the name under which existing clients read it."""
@@ -148,12 +154,27 @@ class PhoneNumberSerializer(serializers.ModelSerializer):
             "connection_id": number.connection_id or None,
             "messaging_profile_id": number.messaging_profile_id or None,
             "is_verified_caller_id": False,
+            "webhook_check": _webhook_check(number),
             "purchased_at": instant(number.purchased_at),
             "released_at": instant(number.released_at),
             "last_activity_at": instant(number.last_activity_at),
             "created_at": instant(number.created_at),
             "updated_at": instant(number.updated_at),
         }
+
+
+def _webhook_check(number: PhoneNumber) -> dict[str, Any] | None:
+    """Whether the provider was last seen to have the number as it should be; `verdict` is null as
+    long as nobody looked. Null for a number that is not in service."""
+    if number.status != PhoneNumber.Status.ACTIVE:
+        return None
+    return {
+        "verdict": number.webhook_verdict or None,
+        "checked_at": instant(number.webhook_checked_at),
+        "verified_at": instant(number.webhook_verified_at),
+        "detail": number.webhook_detail or None,
+        "differences": number.webhook_differences,
+    }
 
 
 class PurchaseSerializer(serializers.ModelSerializer):

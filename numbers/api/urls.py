@@ -4,6 +4,7 @@ from rest_framework.routers import SimpleRouter
 from numbers.api.activity_views import ActivityViewSet, SigningSecretViewSet
 from numbers.api.inventory_views import InventoryViewSet
 from numbers.api.organization_views import OrganizationViewSet, ProviderAccountViewSet
+from numbers.api.proof_views import ProofViewSet
 from numbers.api.views import PhoneNumberViewSet
 
 router = SimpleRouter(trailing_slash=False)
@@ -18,6 +19,18 @@ urlpatterns = [
             name=f"phone-number-{what}",
         )
         for what in ("calls", "messages")
+    ),
+    *(
+        path(
+            f"phone-numbers/<phone_number>/{address}",
+            ProofViewSet.as_view({"post": action}),
+            name=f"phone-number-{address}",
+        )
+        for address, action in (
+            ("verify", "verify"),
+            ("repair", "repair"),
+            ("restore-webhooks", "restore"),
+        )
     ),
 ]
 

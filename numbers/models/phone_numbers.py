@@ -40,6 +40,11 @@ class PhoneNumber(models.Model):
         RELEASING = "releasing"
         RELEASED = "released"
 
+    class Verdict(models.TextChoices):
+        VERIFIED = "verified"  # the provider has everything as it should be
+        DRIFTED = "drifted"  # it has something else
+        UNREACHABLE = "unreachable"  # it could not be asked, or does not list a new number yet
+
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="phone_numbers"
     )
@@ -80,6 +85,16 @@ class PhoneNumber(models.Model):
     status_callback = models.CharField(max_length=500, blank=True)
     connection_id = models.CharField(max_length=64, blank=True)
     messaging_profile_id = models.CharField(max_length=64, blank=True)
+
+    # What the provider was last seen to have: written by `numbers.services.proof` alone.
+    webhook_verdict = models.CharField(max_length=11, choices=Verdict, blank=True)
+    webhook_checked_at = models.DateTimeField(null=True, blank=True)
+    webhook_verified_at = models.DateTimeField(null=True, blank=True)
+    webhook_differences = models.JSONField(default=dict, blank=True)
+    webhook_detail = models.CharField(max_length=1000, blank=True, help_text="In words.")
+    webhook_base_url = models.CharField(
+        max_length=300, blank=True, help_text="PUBLIC_BASE_URL when it was last verified."
+    )
 
     purchased_at = models.DateTimeField(null=True, blank=True)
     released_at = models.DateTimeField(null=True, blank=True)

@@ -108,6 +108,29 @@ class OwnedNumber:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A Call Control application or a messaging profile as it stands in the account."""
+
+    endpoint_id: str
+    name: str
+    webhook_url: str
+    failover_url: str
+    active: bool
+    api_version: str  # of the events that it reports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destinations:
+    """Where a number's calls and messages really go. At Telnyx the addresses lie on an application
+    and a profile; None: the number names none, or none that is in this account."""
+
+    voice_url: str
+    sms_url: str
+    application: Endpoint | None = None
+    profile: Endpoint | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuyRequest:
     """What to buy. `reference` is our tag: the purchase's id."""
 
@@ -244,8 +267,9 @@ class NumberProvider(ABC):
         answer counts: anything less raises."""
 
     @abstractmethod
-    def find_number(self, phone_number: str) -> OwnedNumber | None:
-        """The number in this account, compared exactly, or None after a complete answer."""
+    def find_number(self, phone_number: str, *, whole: bool = False) -> OwnedNumber | None:
+        """The number in this account, compared exactly, or None after a complete answer. With
+        `whole`, raises if the provider cannot tell all of its settings just now."""
 
     @abstractmethod
     def list_numbers(self) -> list[OwnedNumber]:
@@ -258,6 +282,15 @@ class NumberProvider(ABC):
 
         Raises `ProviderRefused` when the credentials do not open it, and `ProviderUnreachable`.
         """
+
+    @abstractmethod
+    def destinations(self, number: OwnedNumber) -> Destinations:
+        """Where the number's calls and messages go, with the addresses that its connection and
+        profile have right now."""
+
+    @abstractmethod
+    def all_destinations(self) -> Callable[[OwnedNumber], Destinations]:
+        """As `destinations`, for any number of numbers, from complete lists that are read now."""
 
     @abstractmethod
     def cancel_order(self, order: Order) -> None:
@@ -285,6 +318,18 @@ class NumberProvider(ABC):
 
         Raises `NotConfigured` saying what to correct.
         """
+
+    @abstractmethod
+    def set_webhooks(
+        self, routing: Routing, *, voice_url: str = "", sms_url: str = "", api_version: str = "2"
+    ) -> None:
+        """Let the connection named in `routing` report to `voice_url` and its messaging profile to
+        `sms_url`, whatever they have now, and be in use; an empty address leaves its one alone.
+        Changes it for every number that has the same. Nothing where addresses lie on the number."""
+
+    @abstractmethod
+    def put_back(self, number_id: str, settings: dict[str, str]) -> None:
+        """Set on the number what a read of it had told: fields of `Routing`, and `overrides`."""
 
     @abstractmethod
     def make_routing(self, *, name: str, webhook_url: str) -> Routing:

@@ -28,6 +28,7 @@ from numbers.providers.base import (
     AvailableNumber,
     BuyRequest,
     Credentials,
+    Destinations,
     Look,
     NumberProvider,
     Order,
@@ -197,12 +198,11 @@ class TelnyxProvider(NumberProvider):
         )
         return Look(sighting=Sighting.FOUND, order=order, number=number)
 
-    def find_number(self, phone_number: str) -> OwnedNumber | None:
+    def find_number(self, phone_number: str, *, whole: bool = False) -> OwnedNumber | None:
         # The filter wants digits only and matches parts of numbers as well.
-        filters = {
-            "filter[phone_number]": phone_number.lstrip("+"),
-            "handle_messaging_profile_error": "true",
-        }
+        filters = {"filter[phone_number]": phone_number.lstrip("+")}
+        if not whole:  # rather without the profile than not at all
+            filters["handle_messaging_profile_error"] = "true"
         for item in self._client.pages("/phone_numbers", filters):
             if item.get("phone_number") == phone_number and not is_gone(item):
                 return to_owned(item)
@@ -216,6 +216,13 @@ class TelnyxProvider(NumberProvider):
 
     def check_account(self) -> AccountStanding:
         return telnyx_account.check(self._client)
+
+    def destinations(self, number: OwnedNumber) -> Destinations:
+        """They lie on its application and its profile."""
+        return telnyx_connections.destinations(self._client, number.routing)
+
+    def all_destinations(self) -> Callable[[OwnedNumber], Destinations]:
+        return telnyx_connections.all_destinations(self._client)
 
     def cancel_order(self, order: Order) -> None:
         for sub_order in order.sub_order_ids:
@@ -250,6 +257,16 @@ class TelnyxProvider(NumberProvider):
         telnyx_connections.check(
             self._client, routing, webhook_url=webhook_url, set_missing=set_missing
         )
+
+    def set_webhooks(
+        self, routing: Routing, *, voice_url: str = "", sms_url: str = "", api_version: str = "2"
+    ) -> None:
+        telnyx_connections.set_webhooks(
+            self._client, routing, voice_url=voice_url, sms_url=sms_url, api_version=api_version
+        )
+
+    def put_back(self, number_id: str, settings: dict[str, str]) -> None:
+        self.configure(number_id, Routing(**settings))
 
     def make_routing(self, *, name: str, webhook_url: str) -> Routing:
         return telnyx_connections.make(self._client, name=name, webhook_url=webhook_url)

@@ -5,16 +5,19 @@ https://developers.telnyx.com/api/call-control/create-call-control-application""
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
 from numbers import clocks
 from numbers.exceptions import NotConfigured, ProviderRefused, ProviderUnreachable
-from numbers.providers.base import Routing
+from numbers.providers.base import Destinations, Endpoint, OwnedNumber, Routing
+from numbers.providers.telnyx_answers import to_endpoint
 from numbers.providers.telnyx_client import TelnyxClient
 
 _KEY = re.compile(r"[A-Za-z0-9+/]{43}=")  # 32 bytes in base64
 
+_APPLICATIONS, _PROFILES = "/call_control_applications", "/messaging_profiles"
 # Destinations that a messaging profile of ours may send to.
 _ALL_DESTINATIONS = ["*"]
 
@@ -94,6 +97,81 @@ def public_key(client: TelnyxClient) -> str:
     return key
 
 
+def destinations(client: TelnyxClient, routing: Routing) -> Destinations:
+    """As `NumberProvider.destinations`."""
+    return _destinations(
+        _endpoint(client, _APPLICATIONS, routing.connection_id),
+        _endpoint(client, _PROFILES, routing.messaging_profile_id),
+    )
+
+
+def all_destinations(client: TelnyxClient) -> Callable[[OwnedNumber], Destinations]:
+    """As `NumberProvider.all_destinations`."""
+    applications, profiles = (
+        {endpoint.endpoint_id: endpoint for endpoint in map(to_endpoint, client.pages(path, {}))}
+        for path in (_APPLICATIONS, _PROFILES)
+    )
+
+    def of(number: OwnedNumber) -> Destinations:
+        return _destinations(
+            applications.get(number.routing.connection_id),
+            profiles.get(number.routing.messaging_profile_id),
+        )
+
+    return of
+
+
+def _destinations(application: Endpoint | None, profile: Endpoint | None) -> Destinations:
+    return Destinations(
+        voice_url=application.webhook_url if application else "",
+        sms_url=profile.webhook_url if profile else "",
+        application=application,
+        profile=profile,
+    )
+
+
+def _endpoint(client: TelnyxClient, path: str, endpoint_id: str) -> Endpoint | None:
+    row = _read(client, _path(path, endpoint_id)) if endpoint_id else None
+    return to_endpoint(row) if row is not None else None
+
+
+def set_webhooks(
+    client: TelnyxClient, routing: Routing, *, voice_url: str, sms_url: str, api_version: str
+) -> None:
+    """As `NumberProvider.set_webhooks`."""
+    for path, endpoint_id, field, url, in_use in (
+        (_APPLICATIONS, routing.connection_id, "webhook_event_url", voice_url, "active"),
+        (_PROFILES, routing.messaging_profile_id, "webhook_url", sms_url, "enabled"),
+    ):
+        if not (endpoint_id and url):
+            continue
+        there = _path(path, endpoint_id)
+        row = _read(client, there)
+        if row is None:
+            raise NotConfigured(
+                hint=f"Telnyx does not have {endpoint_id} in this account any more."
+            )
+        more = {} if row.get(in_use) is not False else {in_use: True}
+        _set_webhook(client, there, row, field, url, webhook_api_version=api_version, **more)
+
+
+def _path(path: str, endpoint_id: str) -> str:
+    return f"{path}/{quote(endpoint_id, safe='')}"
+
+
+def _read(client: TelnyxClient, path: str) -> dict[str, Any] | None:
+    """What stands at the path, or None when this account has nothing there."""
+    try:
+        row = client.get(path, {}, clocks.READ).get("data")
+    except ProviderRefused as refusal:
+        if refusal.status not in (404, 422):
+            raise
+        return None
+    if not isinstance(row, dict):
+        raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
+    return row
+
+
 def _check_webhook(
     client: TelnyxClient,
     path: str,
@@ -104,16 +182,11 @@ def _check_webhook(
     what: str,
     missing: str,
 ) -> None:
-    try:
-        row = client.get(path, {}, clocks.READ).get("data")
-    except ProviderRefused as refusal:
-        if refusal.status not in (404, 422):
-            raise
+    row = _read(client, path)
+    if row is None:
         raise NotConfigured(
             hint=f"{what} {missing}: correct it in the settings, or leave it empty."
-        ) from None
-    if not isinstance(row, dict):
-        raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
+        )
     current = row.get(field) or ""
     if not current:
         if set_missing:
@@ -128,9 +201,14 @@ def _check_webhook(
 
 
 def _set_webhook(
-    client: TelnyxClient, path: str, row: dict[str, Any], field: str, webhook_url: str
+    client: TelnyxClient,
+    path: str,
+    row: dict[str, Any],
+    field: str,
+    webhook_url: str,
+    **more: Any,
 ) -> None:
-    body = {field: webhook_url, "webhook_api_version": "2"}
+    body = {field: webhook_url, "webhook_api_version": "2"} | more
     if "application_name" in row:  # required by this PATCH
         body["application_name"] = row["application_name"]
     client.send("PATCH", path, clocks.READ, json=body)

@@ -28,6 +28,7 @@ from numbers.providers.base import (
     AvailableNumber,
     BuyRequest,
     Credentials,
+    Destinations,
     Look,
     NumberProvider,
     Order,
@@ -175,7 +176,7 @@ class TwilioProvider(NumberProvider):
             return Look(sighting=Sighting.FOREIGN, number=number)
         return Look(sighting=Sighting.FOUND, order=to_order(number), number=number)
 
-    def find_number(self, phone_number: str) -> OwnedNumber | None:
+    def find_number(self, phone_number: str, *, whole: bool = False) -> OwnedNumber | None:
         with self._client.reading(clocks.LOOKUPS):
             # The filter matches parts of numbers as well: all pages are read and compared.
             for item in self._client.rest.incoming_phone_numbers.list(
@@ -199,6 +200,13 @@ class TwilioProvider(NumberProvider):
     def check_account(self) -> AccountStanding:
         return twilio_account.check(self._client)
 
+    def destinations(self, number: OwnedNumber) -> Destinations:
+        """They lie on the number itself."""
+        return Destinations(voice_url=number.routing.voice_url, sms_url=number.routing.sms_url)
+
+    def all_destinations(self) -> Callable[[OwnedNumber], Destinations]:
+        return self.destinations
+
     def cancel_order(self, order: Order) -> None:
         """Twilio has no orders to cancel."""
 
@@ -217,6 +225,7 @@ class TwilioProvider(NumberProvider):
             "sms_url": routing.sms_url,
             "sms_method": "POST" if routing.sms_url else "",
             "status_callback": routing.status_callback,
+            "status_callback_method": "POST" if routing.status_callback else "",
         }
         fields = {k: v for k, v in fields.items() if v}
         # A method is set with its address; an application or trunk has to be taken away.
@@ -228,6 +237,15 @@ class TwilioProvider(NumberProvider):
         self, routing: Routing, *, webhook_url: str, set_missing: bool = True
     ) -> None:
         """Twilio's addresses lie on the number itself."""
+
+    def set_webhooks(
+        self, routing: Routing, *, voice_url: str = "", sms_url: str = "", api_version: str = "2"
+    ) -> None:
+        """Twilio's addresses lie on the number itself."""
+
+    def put_back(self, number_id: str, settings: dict[str, str]) -> None:
+        with self._client.reading(clocks.READ):
+            self._client.rest.incoming_phone_numbers(number_id).update(**settings)
 
     def make_routing(self, *, name: str, webhook_url: str) -> Routing:
         return Routing()

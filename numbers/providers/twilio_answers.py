@@ -94,5 +94,6 @@ def require_whole(page: Page) -> None:
 def _to_overrides(item: Any) -> dict[str, str]:
     """Beside an application or a trunk Twilio ignores the address; our addresses take POST."""
     names = ("voice_application_sid", "trunk_sid", "sms_application_sid")
-    found = {name: getattr(item, name) for name in (*names, "voice_method", "sms_method")}
+    methods = ("voice_method", "sms_method", "status_callback_method")
+    found = {name: getattr(item, name) for name in (*names, *methods)}
     return {name: str(value) for name, value in found.items() if value and value != "POST"}

@@ -2,12 +2,14 @@
 really gone."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Any
 
 from burki.text import plain
 from numbers.models import PhoneNumber, Purchase
-from numbers.providers.base import NumberProvider, OwnedNumber, Sighting
+from numbers.providers.base import Destinations, NumberProvider, OwnedNumber, Sighting
+from numbers.services.routing import Intended, intended
 from organizations.models import Provider, ProviderAccount
 
 _ROUTING = ("voice_url", "sms_url", "status_callback", "connection_id", "messaging_profile_id")
@@ -15,20 +17,108 @@ _MOST = 500  # characters of a provider's text that are kept
 _PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*@")
 
 
-def differences(number: PhoneNumber, owned: OwnedNumber) -> dict[str, dict[str, str]]:
-    """Where the provider has something else than the row says that we set: each setting with
-    `ours` and `theirs`. What the row leaves empty is the provider's own business."""
-    found = {}
+Differences = dict[str, dict[str, str]]  # each setting with what is `ours` and what `theirs`
+
+
+def differences(
+    number: PhoneNumber, owned: OwnedNumber | None, reported: Destinations | None = None
+) -> Differences:
+    """Where the provider has something else than it should: the one comparison of a number.
+
+    `owned` is the number as the provider has it, None when the account lacks it. `reported` tells
+    of the connection and profile that the number should have; they are not judged without it.
+    """
+    if owned is None or not is_same_number(number, owned):
+        theirs = plain(owned.number_id, 64) if owned else ""
+        return {"number": {"ours": number.provider_number_id or "in the account", "theirs": theirs}}
+    wanted, found = intended(number), {}
     for name in _ROUTING:
-        ours, theirs = getattr(number, name), getattr(owned.routing, name)
+        ours, theirs = getattr(wanted.routing, name), getattr(owned.routing, name)
         if ours and ours != theirs:
             found[name] = {"ours": ours, "theirs": _shown(theirs)}
     for name, value in owned.overrides.items():
-        address = number.sms_url if name.startswith("sms_") else number.voice_url
-        if address:
+        if getattr(wanted.routing, overridden(name)):
             ours = "POST" if name.endswith("_method") else ""
             found[name] = {"ours": ours, "theirs": _shown(value)}
+    return found | (_reported_elsewhere(wanted, reported) if reported else {})
+
+
+def overridden(name: str) -> str:
+    """The address that a setting of the number's `overrides` keeps from working."""
+    if name.startswith("sms_"):
+        return "sms_url"
+    return "status_callback" if name.startswith("status_callback") else "voice_url"
+
+
+def _reported_elsewhere(wanted: Intended, reported: Destinations) -> Differences:
+    """What keeps the connection and the profile from reporting to us, in a form that we read."""
+    found = {}
+    for what, endpoint in (("connection", reported.application), ("profile", reported.profile)):
+        url = getattr(wanted, f"{what}_webhook_url")
+        pairs = {
+            "webhook_url": (url, endpoint.webhook_url if endpoint else ""),
+            "api_version": ("2", endpoint.api_version if endpoint else "2"),
+            "active": ("yes", "no" if endpoint and not endpoint.active else "yes"),
+        }
+        for name, (ours, theirs) in pairs.items():
+            if url and ours != theirs:
+                found[f"{what}_{name}"] = {"ours": ours, "theirs": _shown(theirs)}
     return found
+
+
+def foreign(number: PhoneNumber, different: Differences) -> Differences:
+    """Those differences in which the provider has what somebody else set there: not nothing, nor
+    what we set ourselves under an earlier PUBLIC_BASE_URL."""
+    earlier = intended(number, number.webhook_base_url)
+
+    def set_by_us(name: str) -> Collection[str]:
+        if name in _ROUTING:
+            return "", getattr(number, name), getattr(earlier.routing, name)
+        return "", getattr(earlier, name, "")
+
+    return {name: pair for name, pair in different.items() if pair["theirs"] not in set_by_us(name)}
+
+
+_WORDS = {
+    "number": "The number in the account",
+    "voice_url": "The address for calls",
+    "sms_url": "The address for messages",
+    "status_callback": "The address for ended calls",
+    "connection_id": "The connection",
+    "messaging_profile_id": "The messaging profile",
+    "connection_webhook_url": "The address that the connection reports to",
+    "connection_api_version": "The connection's webhook API version",
+    "connection_active": "Whether the connection is active",
+    "profile_webhook_url": "The address that the messaging profile reports to",
+    "profile_api_version": "The messaging profile's webhook API version",
+    "profile_active": "Whether the messaging profile is enabled",
+}
+
+
+def in_words(different: Differences) -> str:
+    """Differences for people, as one text."""
+    return " ".join(
+        f"{_WORDS.get(name, name)} is {pair['theirs'] or 'not set'}, not {pair['ours'] or 'empty'}."
+        for name, pair in different.items()
+    )
+
+
+def look_at(number: PhoneNumber, driver: NumberProvider) -> tuple[OwnedNumber | None, Differences]:
+    """The number as the provider has it right now, all of it, and where that is not as it should
+    be. Raises `ProviderError`."""
+    owned = driver.find_number(number.phone_number, whole=True)
+    if owned is None or not is_same_number(number, owned):
+        return owned, differences(number, owned)
+    return owned, differences(number, owned, reported(number, owned, driver.destinations))
+
+
+def reported(
+    number: PhoneNumber,
+    owned: OwnedNumber,
+    destinations: Callable[[OwnedNumber], Destinations],
+) -> Destinations:
+    """Where the connection and the profile that the number should have report to."""
+    return destinations(replace(owned, routing=intended(number).routing))
 
 
 def as_set_there(owned: OwnedNumber) -> dict[str, str]:
@@ -101,6 +191,11 @@ def is_same_account(
         reference=str(order.pk), phone_number=order.phone_number, order_id=order.order_id
     )
     return look.sighting == Sighting.FOUND
+
+
+def is_as_it_was(shown: str) -> bool:
+    """Whether a setting was kept whole."""
+    return len(shown) < _MOST and "***@" not in shown
 
 
 def _shown(setting: str) -> str:

@@ -21,7 +21,7 @@ from organizations.models import ProviderAccount
 Kind, Status = Finding.Kind, PhoneNumber.Status
 
 # What must not have changed in a row since a comparison read it.
-_COMPARED = (
+COMPARED = (
     "status",
     "provider_number_id",
     "voice_url",
@@ -147,10 +147,20 @@ def record(
     return changes
 
 
-def open_now(account: ProviderAccount, observation: Observation, *, seen_at: datetime) -> None:
-    """Keep one finding, unless it is open already. Inside the transaction of its cause."""
-    with contextlib.suppress(IntegrityError), transaction.atomic():
-        _finding(account, observation, seen_at).save()
+def note_drift(number: PhoneNumber, different: dict[str, Any], *, seen_at: datetime) -> None:
+    """Keep what a look at one number of ours saw: an open finding, or none (any more) without
+    differences. Inside the transaction of its cause."""
+    found = Finding.objects.open().filter(
+        account_id=number.account_id, kind=Kind.DRIFT, phone_number=number.phone_number
+    )
+    if not different:
+        _resolve(found, Finding.Resolution.NOT_SEEN)
+    elif not found.update(details=different, last_seen_at=seen_at):
+        drift = Observation(
+            kind=Kind.DRIFT, phone_number=number.phone_number, number=number, details=different
+        )
+        with contextlib.suppress(IntegrityError), transaction.atomic():
+            _finding(number.account, drift, seen_at).save()
 
 
 def resolve(
@@ -182,7 +192,7 @@ def _standing(
         if observation.number is None:
             return observation.phone_number not in known
         read, now = observation.number, rows[observation.number.pk]
-        return all(getattr(now, name) == getattr(read, name) for name in _COMPARED)
+        return all(getattr(now, name) == getattr(read, name) for name in COMPARED)
 
     return [o for o in observations if stands(o)]
 

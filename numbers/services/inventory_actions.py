@@ -1,10 +1,9 @@
-"""What people do about findings: adopt an orphan, close a ghost, repair a number.
+"""What people do about findings: adopt an orphan, close a ghost.
 
 Each looks at the provider right before it acts, and never spends: an orphan is paid for already, a
 ghost costs nothing any more.
 """
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -14,18 +13,17 @@ from django.db.models.functions import Now
 from burki.errors import NotFound
 from burki.logs import emit
 from burki.text import plain
-from numbers import clocks
+from numbers import clocks, jobs
 from numbers.clocks import Deadline
 from numbers.e164 import country_of, is_e164, number_type_of
-from numbers.exceptions import InventoryConflict, ProviderError
+from numbers.exceptions import InventoryConflict
 from numbers.models import Finding, Offer, PhoneNumber, ProviderSetup, Purchase
 from numbers.providers.base import NumberProvider, OwnedNumber, Routing
 from numbers.providers.registry import driver_for
 from numbers.reconcile import look_at_purchase
 from numbers.services import evidence, findings
 from numbers.services.accounts import credentials_of, named_routing
-from numbers.services.findings import Observation
-from numbers.services.routing import public_url
+from numbers.services.routing import TWILIO_STATUS, TWIML, public_url
 from numbers.services.settling import database_now, lock_organization
 from organizations import audit
 from organizations.actors import Actor
@@ -33,20 +31,6 @@ from organizations.models import Organization, ProviderAccount
 from organizations.permissions import NUMBERS_WRITE, ORGANIZATION_ADMIN
 
 Kind, Resolution, Status = Finding.Kind, Finding.Resolution, PhoneNumber.Status
-
-_TWILIO_STATUS = "/twilio-status"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Repaired:
-    """A number that was set again; what the provider, asked afterwards, still has otherwise."""
-
-    number: PhoneNumber
-    differences: dict[str, dict[str, str]]
-
-    @property
-    def agrees(self) -> bool:
-        return not self.differences
 
 
 def adopt_orphan(*, actor: Actor, organization: Organization, finding: Finding) -> PhoneNumber:
@@ -99,11 +83,8 @@ def adopt_listed(
             ) from None
         findings.resolve(account, Kind.ORPHAN, number.phone_number, Resolution.ADOPTED)
         different = evidence.differences(number, owned)
-        if different:
-            drift = Observation(
-                kind=Kind.DRIFT, phone_number=number.phone_number, number=number, details=different
-            )
-            findings.open_now(account, drift, seen_at=database_now())
+        findings.note_drift(number, different, seen_at=database_now())
+        jobs.verify_number_later(number.pk)
         audit.record(
             actor,
             "number.adopted",
@@ -156,41 +137,6 @@ def close_ghost(*, actor: Actor, organization: Organization, finding: Finding) -
     number.refresh_from_db()
     emit("number.closed", number=number.pk)
     return number
-
-
-def repair_number(*, actor: Actor, organization: Organization, number: PhoneNumber) -> Repaired:
-    """Set at the provider what the row says, where it differs, and read it back. What was set
-    there before is kept in the audit, before anything is changed.
-
-    Raises `PermissionDenied`, `NotFound` for another organization's number, `InventoryConflict`
-    when there is no such active number, and `ProviderError`; then some may have been set.
-    """
-    actor.require(NUMBERS_WRITE, organization)
-    if number.organization_id != organization.pk:
-        raise NotFound()
-    account = number.account
-    driver = driver_for(credentials_of(account), Deadline.after(clocks.REQUEST))
-    owned = driver.find_number(number.phone_number)
-    if owned is None or not evidence.is_same_number(number, owned):
-        raise InventoryConflict(f"{number} is not in the account.")
-    different = evidence.differences(number, owned)
-    if different:
-        before = evidence.as_set_there(owned)
-        _tell_repair(number, actor, "number.repairing", before=before, differences=different)
-        try:
-            in_the_way = [name for name in owned.overrides if name in different]
-            driver.configure(owned.number_id, _routing_of(number), clear=in_the_way)
-            owned = driver.find_number(number.phone_number)
-        except ProviderError as error:
-            _tell_repair(number, actor, "number.repair_failed", code=error.code)
-            raise
-        # Gone in between: nothing that was to be set is set.
-        different = evidence.differences(number, owned) if owned else different
-        _tell_repair(number, actor, "number.repaired", differences=different)
-    if not different:
-        with transaction.atomic(durable=True):
-            findings.resolve(account, Kind.DRIFT, number.phone_number, Resolution.REPAIRED)
-    return Repaired(number=number, differences=different)
 
 
 def _open(finding: Finding, organization: Organization, kind: Finding.Kind) -> Finding:
@@ -263,10 +209,10 @@ def _intended_routing(account: ProviderAccount, owned: OwnedNumber) -> Routing:
     """Where a number of this account should send calls and messages. Nothing is made for it: a
     Telnyx account for which nothing is named or made yet keeps what the number has."""
     if account.provider == "twilio":
-        callback, ours = owned.routing.status_callback, public_url(_TWILIO_STATUS)
+        callback, ours = owned.routing.status_callback, public_url(TWILIO_STATUS)
         return Routing(
-            voice_url=public_url("/twiml"),
-            sms_url=public_url("/twiml") if owned.capabilities.get("sms") else "",
+            voice_url=public_url(TWIML),
+            sms_url=public_url(TWIML) if owned.capabilities.get("sms") else "",
             status_callback=callback if callback.split("?")[0] == ours else ours,
         )
     named, there = named_routing(account, None), owned.routing
@@ -279,23 +225,3 @@ def _intended_routing(account: ProviderAccount, owned: OwnedNumber) -> Routing:
         or (made and made.messaging_profile_id)
         or there.messaging_profile_id,
     )
-
-
-def _routing_of(number: PhoneNumber) -> Routing:
-    return Routing(
-        voice_url=number.voice_url,
-        sms_url=number.sms_url,
-        status_callback=number.status_callback,
-        connection_id=number.connection_id,
-        messaging_profile_id=number.messaging_profile_id,
-    )
-
-
-def _tell_repair(number: PhoneNumber, actor: Actor, action: str, **facts: Any) -> None:
-    """One audit event of a repair, of a number that is active and stays so meanwhile."""
-    with transaction.atomic(durable=True):
-        organization = lock_organization(number.organization_id)
-        active = PhoneNumber.objects.filter(pk=number.pk, status=Status.ACTIVE)
-        if action == "number.repairing" and not active.exists():
-            raise InventoryConflict(f"{number} is not active.")
-        audit.record(actor, action, number, organization=organization, **facts)

@@ -1,8 +1,11 @@
-"""Where a number that we buy will send its calls and messages: prepared before the claim."""
+"""Where a number should send its calls and messages: prepared before it is claimed, and compared
+with what the provider has ever after."""
 
 import logging
 import time
+from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
@@ -15,7 +18,7 @@ from burki.db import release_connection
 from burki.errors import Unavailable
 from numbers import clocks
 from numbers.exceptions import ProviderError
-from numbers.models import ProviderSetup
+from numbers.models import PhoneNumber, ProviderSetup
 from numbers.providers.base import NumberProvider, Routing
 from numbers.services.accounts import named_routing
 from organizations.models import Organization, ProviderAccount
@@ -23,23 +26,61 @@ from organizations.models import Organization, ProviderAccount
 logger = logging.getLogger(__name__)
 
 _ENVIRONMENT = ProviderAccount.Source.ENVIRONMENT
+TWIML, TWILIO_STATUS, TELNYX = "/twiml", "/twilio-status", "/telnyx-webhook"
 _MAKING_TAKES = 30.0  # seconds, at most; after that somebody else may try
 
 
-def public_url(path: str) -> str:
-    return f"{settings.PUBLIC_BASE_URL}{path}"
+def public_url(path: str, base: str = "") -> str:
+    return f"{base or settings.PUBLIC_BASE_URL}{path}"
 
 
 def telnyx_webhook_url() -> str:
-    return public_url("/telnyx-webhook")
+    return public_url(TELNYX)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intended:
+    """What the provider should have for a number: on the number itself, and the addresses to which
+    its connection and its messaging profile report. Empty is the provider's own business."""
+
+    routing: Routing
+    connection_webhook_url: str = ""
+    profile_webhook_url: str = ""
+
+
+def intended(number: PhoneNumber, base: str = "") -> Intended:
+    """What should be set for a number that we have: the one place that decides it. Our own
+    addresses are those under PUBLIC_BASE_URL as it is now (or under `base`), whatever it was when
+    they were set; what else the row says stays as it is."""
+    query = urlsplit(number.status_callback).query  # holds the purchase's tag
+    status = f"{TWILIO_STATUS}?{query}" if query else TWILIO_STATUS
+    return Intended(
+        routing=Routing(
+            voice_url=_moved(number, number.voice_url, base),
+            sms_url=_moved(number, number.sms_url, base),
+            status_callback=public_url(status, base) if number.status_callback else "",
+            connection_id=number.connection_id,
+            messaging_profile_id=number.messaging_profile_id,
+        ),
+        connection_webhook_url=public_url(TELNYX, base) if number.connection_id else "",
+        profile_webhook_url=public_url(TELNYX, base) if number.messaging_profile_id else "",
+    )
+
+
+def _moved(number: PhoneNumber, url: str, base: str) -> str:
+    """The address that takes the place of `url`, if that is our own for calls and messages. Where
+    we were is told by the callback, which is always ours, and by the last proof."""
+    then = number.status_callback.partition(TWILIO_STATUS)[0]
+    known = (settings.PUBLIC_BASE_URL, number.webhook_base_url, then)
+    return public_url(TWIML, base) if url in {public_url(TWIML, one) for one in known} else url
 
 
 def addresses(purchase_id: UUID, *, sms: bool) -> Routing:
     """What a Twilio number asks. The status callback carries our tag: the purchase's id."""
     return Routing(
-        voice_url=public_url("/twiml"),
-        sms_url=public_url("/twiml") if sms else "",
-        status_callback=public_url(f"/twilio-status?purchase={purchase_id}"),
+        voice_url=public_url(TWIML),
+        sms_url=public_url(TWIML) if sms else "",
+        status_callback=public_url(f"{TWILIO_STATUS}?purchase={purchase_id}"),
     )
 
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from burki.testing import SYSTEM, TELNYX_NUMBER, TWILIO_NUMBER
+from burki.testing import CONNECTION, PROFILE, SYSTEM, TELNYX_NUMBER, TWILIO_NUMBER
 from numbers.inventory import Report, compare_account
 from numbers.models import Comparison, Finding, PhoneNumber
 from numbers.services.purchase import purchase_number
@@ -11,6 +11,9 @@ from organizations.models import Organization, ProviderAccount
 
 NUMBERS = {"twilio": TWILIO_NUMBER, "telnyx": TELNYX_NUMBER}
 ORPHAN = "+14155552001"
+ELSEWHERE = "https://elsewhere.test/hook"
+TWIML, WEBHOOK = "https://burki.test/twiml", "https://burki.test/telnyx-webhook"
+APPLICATION, TRUNK = "AP" + "1" * 32, "TK" + "1" * 32
 LISTS = {"twilio": "IncomingPhoneNumbers.json", "telnyx": "/phone_numbers$"}  # their paths
 
 
@@ -59,6 +62,17 @@ def minutes_pass() -> None:
     for comparison in Comparison.objects.all():
         comparison.began_at -= hour
         comparison.save()
+
+
+def connection_is(sandbox, **fields: Any) -> None:
+    """Change the Call Control application that Acme's Telnyx account names."""
+    there = {"application_name": "Desk", "webhook_event_url": WEBHOOK} | fields
+    sandbox.set_account("KEYacme", connections=[{"id": CONNECTION} | there])
+
+
+def profile_is(sandbox, **fields: Any) -> None:
+    there = {"name": "Desk", "webhook_url": WEBHOOK} | fields
+    sandbox.set_account("KEYacme", messaging_profiles=[{"id": PROFILE} | there])
 
 
 def changes_sent(sandbox) -> list[Any]:

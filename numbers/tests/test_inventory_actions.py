@@ -9,8 +9,9 @@ from burki.testing import (
 )
 from numbers.exceptions import InventoryConflict, NumberNotFound, ProviderError
 from numbers.models import Finding, PhoneNumber
-from numbers.services.inventory_actions import close_ghost, repair_number
+from numbers.services.inventory_actions import close_ghost
 from numbers.services.release import release_number
+from numbers.services.repairing import repair_number
 from numbers.tests.inventories import (
     account_of,
     bought,

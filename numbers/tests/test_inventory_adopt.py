@@ -17,8 +17,9 @@ from burki.testing import (
 from numbers.exceptions import InventoryConflict
 from numbers.inventory import accounts_to_compare
 from numbers.models import Finding, Offer, PhoneNumber, Purchase
-from numbers.services.inventory_actions import adopt_orphan, repair_number
+from numbers.services.inventory_actions import adopt_orphan
 from numbers.services.purchase import purchase_number
+from numbers.services.repairing import repair_number
 from numbers.tests.inventories import (
     ORPHAN,
     account_of,

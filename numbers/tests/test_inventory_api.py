@@ -100,6 +100,13 @@ def test_a_number_is_shown_as_both_documentations_read_it(client, base, organiza
         "connection_id": None,
         "messaging_profile_id": None,
         "is_verified_caller_id": False,
+        "webhook_check": {
+            "verdict": None,
+            "checked_at": None,
+            "verified_at": None,
+            "detail": None,
+            "differences": {},
+        },
         "purchased_at": "2026-03-01T12:00:00Z",
         "released_at": None,
         "last_activity_at": None,

@@ -309,6 +309,7 @@ def test_the_users_name_for_a_number_does_not_hide_our_tag(twilio, sandbox):
                 "SmsUrl": TWIML,
                 "SmsMethod": "POST",
                 "StatusCallback": STATUS_CALLBACK,
+                "StatusCallbackMethod": "POST",
             },
         ),
         (Routing(voice_url=TWIML), "", {"VoiceUrl": TWIML, "VoiceMethod": "POST"}),

@@ -4,6 +4,7 @@ from numbers.models.offers import Offer, ProviderSetup
 from numbers.models.phone_numbers import PhoneNumber
 from numbers.models.purchases import Purchase
 from numbers.models.releases import Release
+from numbers.models.replay_keys import PurchaseReplayKey, ReleaseReplayKey
 
 __all__ = [
     "Comparison",
@@ -13,5 +14,7 @@ __all__ = [
     "PhoneNumber",
     "ProviderSetup",
     "Purchase",
+    "PurchaseReplayKey",
     "Release",
+    "ReleaseReplayKey",
 ]

@@ -42,6 +42,7 @@ from numbers.services import recording, routing, settling, spending
 from numbers.services.answers import Purchased, answer
 from numbers.services.fallback import buy_one_of_several
 from numbers.services.preparing import Plan, prepare
+from numbers.services.replays import remember_key
 from numbers.services.requests import (
     Fallback,
     PurchaseRequest,
@@ -179,11 +180,14 @@ def _answer_held(request: PurchaseRequest, held: PhoneNumber, actor: Actor) -> P
         raise _gave_up()  # its purchase was refused between our two reads
     if purchase is None:  # adopted, not bought through us
         raise NumberAlreadyOwned(request.phone_number)
-    if purchase.state in (State.ORDERING, State.UNCERTAIN):
+    same = purchase.request == request.as_json()
+    if purchase.state == State.ORDERING or (purchase.state == State.UNCERTAIN and not same):
         return answer(purchase)
-    if purchase.request != request.as_json():
+    if not same:
         raise NumberAlreadyOwned(request.phone_number, purchase=purchase)
-    return answer(purchase, replayed=True)
+    # A number that is free again must not make this key buy: it names the purchase from now on.
+    named = remember_key(purchase, request.idempotency_key, lambda: repeat_of_key(request))
+    return answer(named, replayed=True)
 
 
 # --- 2. Claim -------------------------------------------------------------------------------------
@@ -264,6 +268,7 @@ def _refuse_unclaimed(request: PurchaseRequest, error: ProviderError, actor: Act
     purchase_id: UUID = uuid7()
     try:
         with transaction.atomic(durable=True):
+            settling.lock_organization(request.organization.pk)  # as all who write keys
             purchase = Purchase.objects.create(
                 id=purchase_id,
                 organization=request.organization,

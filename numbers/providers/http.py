@@ -234,6 +234,7 @@ class Refusal:
     code: str
     hint: str
     retryable: bool = False
+    unknown_setting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,6 +296,7 @@ def raise_for_error(
                 code=refusal.code,
                 hint=refusal.hint,
                 retryable=refusal.retryable,
+                unknown_setting=refusal.unknown_setting,
                 **facts,
             )
     raise _no_answer(spends, **facts)

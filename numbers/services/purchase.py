@@ -329,7 +329,7 @@ def _call_and_record(
         if refused is not None:
             emit("purchase.answered", purchase=purchase.pk, outcome=refused.code)
             return settling.persistently(
-                purchase, lambda row: _record_refusal(row, refused, actor), deadline
+                purchase, lambda row: _record_refusal(row, refused, plan, actor), deadline
             )
         emit("purchase.answered", purchase=purchase.pk, outcome=order.state)
         return settling.persistently(
@@ -378,7 +378,10 @@ def _record_uncertain(
         settling.persistently(purchase, write, deadline)
 
 
-def _record_refusal(purchase: Purchase, error: ProviderError, actor: Actor) -> Purchase:
+def _record_refusal(purchase: Purchase, error: ProviderError, plan: Plan, actor: Actor) -> Purchase:
+    error = routing.forget_unknown(
+        error, plan.routing, plan.account, purchase.organization, plan.assistant
+    )
     said_no = isinstance(error, ProviderRefused) and error.code != "unavailable"
     evidence = Purchase.Evidence.PROVIDER_SAID_NO if said_no else Purchase.Evidence.NOT_SENT
     return recording.record_refusal(

@@ -198,7 +198,7 @@ def _claim(number: PhoneNumber, number_id: str, actor: Actor, key: str | None) -
     """Commit that we are about to release. Raises `LostRace`, `IntegrityError`."""
     organization = settling.lock_organization(number.organization_id)
     rows = PhoneNumber.objects.filter(pk=number.pk, status=Status.ACTIVE)
-    if not rows.update(status=Status.RELEASING, provider_number_id=number_id, updated_at=Now()):
+    if not rows.update(status=Status.RELEASING, provider_number_id=number_id):
         raise LostRace(f"{number} is no longer active.")
     number.status = Status.RELEASING
     doubt = clocks.after(clocks.DOUBT_AFTER)

@@ -19,6 +19,8 @@ class ProviderError(BurkiError):
     provider_code = ""
     # The provider's own sentence, cleaned and cut: for staff, never sent to API clients unread.
     provider_message = ""
+    # The field of `Routing` whose value the provider does not know, if that is the trouble.
+    unknown_setting = ""
 
     def __init__(
         self,
@@ -29,6 +31,7 @@ class ProviderError(BurkiError):
         retryable: bool | None = None,
         provider_code: str = "",
         provider_message: str = "",
+        unknown_setting: str = "",
         status: int = 0,
     ):
         self.status = status  # the HTTP status of the provider's answer
@@ -37,6 +40,7 @@ class ProviderError(BurkiError):
         self.retryable = self.retryable if retryable is None else retryable
         self.provider_code = provider_code
         self.provider_message = provider_message
+        self.unknown_setting = unknown_setting
         super().__init__(
             detail,
             hint=self.hint or None,

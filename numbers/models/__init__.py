@@ -12,6 +12,7 @@ from numbers.models.offers import Offer, ProviderSetup
 from numbers.models.phone_numbers import PhoneNumber
 from numbers.models.purchases import Purchase
 from numbers.models.releases import Release
+from numbers.models.replay_keys import PurchaseReplayKey, ReleaseReplayKey
 
 __all__ = [
     "Call",
@@ -25,7 +26,9 @@ __all__ = [
     "PhoneNumber",
     "ProviderSetup",
     "Purchase",
+    "PurchaseReplayKey",
     "Release",
+    "ReleaseReplayKey",
     "SigningSecret",
     "WebhookDelivery",
 ]

@@ -1,5 +1,6 @@
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 
 from assistants.models import Assistant
 from numbers.models.fields import validate_e164
@@ -22,6 +23,12 @@ class PhoneNumberQuerySet(ProtectedQuerySet):
 
     def visible_to(self, organization: Organization):
         return self.inventory().filter(organization=organization)
+
+    def update(self, **values):
+        """As Django's, which leaves `updated_at` alone: here it moves with every change."""
+        return super().update(**({"updated_at": Now()} | values))
+
+    update.alters_data = True
 
 
 class PhoneNumber(models.Model):
@@ -106,6 +113,7 @@ class PhoneNumber(models.Model):
     objects = PhoneNumberQuerySet.as_manager()
 
     class Meta:
+        base_manager_name = "objects"  # so that deleting an assistant moves `updated_at`, too
         permissions = [("purchase_phonenumber", "Can purchase numbers (spends money)")]
         constraints = [
             models.UniqueConstraint(

@@ -238,6 +238,7 @@ class Refusal:
     code: str
     hint: str
     retryable: bool = False
+    unknown_setting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,6 +300,7 @@ def raise_for_error(
                 code=refusal.code,
                 hint=refusal.hint,
                 retryable=refusal.retryable,
+                unknown_setting=refusal.unknown_setting,
                 **facts,
             )
     raise _no_answer(spends, **facts)

@@ -190,9 +190,9 @@ class TelnyxProvider(NumberProvider):
         if number.reference != reference:
             return Look(sighting=Sighting.FOREIGN, number=number)
         order = Order(
-            state=OrderState.COMPLETED,
+            state=OrderState.COMPLETED if number.in_service else OrderState.PENDING,
             order_id="",
-            status="listed",
+            status=str(number.raw["status"] or "listed"),
             number=number,
             created_at=number.created_at,
         )

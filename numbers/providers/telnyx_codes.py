@@ -69,10 +69,12 @@ CODES: dict[str, Refusal] = {
     "85004": Refusal(
         "provider_error",
         "Telnyx does not know the connection id: correct it in the settings.",
+        unknown_setting="connection_id",
     ),
     "85005": Refusal(
         "provider_error",
         "Telnyx does not know the messaging profile: correct it in the settings.",
+        unknown_setting="messaging_profile_id",
     ),
     # Regulation
     **{str(code): Refusal("regulatory_requirement", _ADDRESS) for code in range(20200, 20210)},

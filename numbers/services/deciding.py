@@ -126,7 +126,7 @@ def _look(purchase: Purchase) -> Look:
 
 
 def _choices(purchase: Purchase, look: Look) -> tuple[str, ...]:
-    if purchase.state != State.UNCERTAIN:
+    if purchase.state == State.ORDERING or purchase.order_id:
         return ()  # an order that the provider has accepted ends there, not here
     if look.sighting == Sighting.FOREIGN:
         return (BOUGHT, NOT_BOUGHT)

@@ -47,9 +47,13 @@ def buy_one_of_several(
         if following is None:
             break
         try:
-            return attempt(following)
+            bought = attempt(following)
         except PurchaseRefused as error:
             refusal = error
+        else:
+            if bought.purchase.fallback_id == refusal.purchase.fallback_id:
+                return bought
+            # Another request has just bought that number: it is not what this key names.
     raise refusal
 
 

@@ -122,7 +122,7 @@ def close_ghost(*, actor: Actor, organization: Organization, finding: Finding) -
     with transaction.atomic(durable=True):
         organization = lock_organization(number.organization_id)
         rows = PhoneNumber.objects.filter(pk=number.pk, status=Status.ACTIVE)
-        if not rows.update(status=Status.RELEASED, released_at=Now(), updated_at=Now()):
+        if not rows.update(status=Status.RELEASED, released_at=Now()):
             raise InventoryConflict(f"{number} is no longer active.")
         for kind, resolution in ((Kind.GHOST, Resolution.CLOSED), (Kind.DRIFT, Resolution.CLOSED)):
             findings.resolve(finding.account, kind, finding.phone_number, resolution)

@@ -42,6 +42,7 @@ from numbers.services import recording, routing, settling, spending
 from numbers.services.answers import Purchased, answer
 from numbers.services.fallback import buy_one_of_several
 from numbers.services.preparing import Plan, prepare
+from numbers.services.replays import remember_key
 from numbers.services.requests import (
     Fallback,
     PurchaseRequest,
@@ -179,11 +180,14 @@ def _answer_held(request: PurchaseRequest, held: PhoneNumber, actor: Actor) -> P
         raise _gave_up()  # its purchase was refused between our two reads
     if purchase is None:  # adopted, not bought through us
         raise NumberAlreadyOwned(request.phone_number)
-    if purchase.state in (State.ORDERING, State.UNCERTAIN):
+    same = purchase.request == request.as_json()
+    if purchase.state == State.ORDERING or (purchase.state == State.UNCERTAIN and not same):
         return answer(purchase)
-    if purchase.request != request.as_json():
+    if not same:
         raise NumberAlreadyOwned(request.phone_number, purchase=purchase)
-    return answer(purchase, replayed=True)
+    # A number that is free again must not make this key buy: it names the purchase from now on.
+    named = remember_key(purchase, request.idempotency_key, lambda: repeat_of_key(request))
+    return answer(named, replayed=True)
 
 
 # --- 2. Claim -------------------------------------------------------------------------------------
@@ -267,6 +271,7 @@ def _refuse_unclaimed(request: PurchaseRequest, error: ProviderError, actor: Act
     purchase_id: UUID = uuid7()
     try:
         with transaction.atomic(durable=True):
+            settling.lock_organization(request.organization.pk)  # as all who write keys
             purchase = Purchase.objects.create(
                 id=purchase_id,
                 organization=request.organization,
@@ -327,7 +332,7 @@ def _call_and_record(
         if refused is not None:
             emit("purchase.answered", purchase=purchase.pk, outcome=refused.code)
             return settling.persistently(
-                purchase, lambda row: _record_refusal(row, refused, actor), deadline
+                purchase, lambda row: _record_refusal(row, refused, plan, actor), deadline
             )
         emit("purchase.answered", purchase=purchase.pk, outcome=order.state)
         return settling.persistently(
@@ -376,7 +381,10 @@ def _record_uncertain(
         settling.persistently(purchase, write, deadline)
 
 
-def _record_refusal(purchase: Purchase, error: ProviderError, actor: Actor) -> Purchase:
+def _record_refusal(purchase: Purchase, error: ProviderError, plan: Plan, actor: Actor) -> Purchase:
+    error = routing.forget_unknown(
+        error, plan.routing, plan.account, purchase.organization, plan.assistant
+    )
     said_no = isinstance(error, ProviderRefused) and error.code != "unavailable"
     evidence = Purchase.Evidence.PROVIDER_SAID_NO if said_no else Purchase.Evidence.NOT_SENT
     return recording.record_refusal(

@@ -37,6 +37,7 @@ from numbers.services import settling
 from numbers.services.accounts import credentials_of
 from numbers.services.release_recording import record_released, record_still_ours
 from numbers.services.release_recording import record_uncertain as record_unknown
+from numbers.services.replays import named_by_key, remember_key
 from organizations import audit
 from organizations.actors import Actor
 from organizations.models import Organization, Provider
@@ -79,7 +80,7 @@ def release_number(
         return answer(repeat, replayed=True)
     number = _find(organization, phone_number, provider)
     if number.status != Status.ACTIVE:
-        return _answer_held(number)
+        return _answer_held(number, idempotency_key)
 
     refused, number_id = None, number.provider_number_id
     try:
@@ -90,8 +91,11 @@ def release_number(
     claiming_since = clocks.now()
     try:
         release = _claim(number, number_id, actor, idempotency_key)
-    except (IntegrityError, LostRace):  # somebody was faster
-        return _answer_held(_find(organization, phone_number, provider))
+    except (IntegrityError, LostRace):  # somebody was faster, or used the key
+        repeat = _repeat_of_key(organization, phone_number, provider, idempotency_key)
+        if repeat is not None:
+            return answer(repeat, replayed=True)
+        return _answer_held(_find(organization, phone_number, provider), idempotency_key)
     emit("release.claimed", release=release.pk)
     if refused is not None:
         return answer(record_still_ours(release, refused, actor=actor))
@@ -128,13 +132,7 @@ def _clean(phone_number: str, provider: str | None) -> str | None:
 def _repeat_of_key(
     organization: Organization, phone_number: str, provider: str | None, key: str | None
 ) -> Release | None:
-    if key is None:
-        return None
-    release = (
-        Release.objects.select_related("number")
-        .filter(organization=organization, idempotency_key=key)
-        .first()
-    )
+    release = named_by_key(Release, organization, key)
     if release is None:
         return None
     number = release.number
@@ -169,7 +167,7 @@ def _find(organization: Organization, phone_number: str, provider: str | None) -
     return candidates[0]
 
 
-def _answer_held(number: PhoneNumber) -> Released:
+def _answer_held(number: PhoneNumber, key: str | None) -> Released:
     """What to say when the number is not simply active; nothing is sent."""
     if number.status in (Status.CLAIMED, Status.PENDING):
         raise NumberNotReleasable(
@@ -180,6 +178,10 @@ def _answer_held(number: PhoneNumber) -> Released:
     if release is None:  # closed by hand: there is nothing left to release
         raise NumberNotFound(number.phone_number)
     release.number = number
+    if release.state != State.RELEASING:
+        # A number that is bought again must not be released by this key: it names this release.
+        held = (number.organization, number.phone_number, number.provider, key)
+        release = remember_key(release, key, lambda: _repeat_of_key(*held))
     return answer(release, replayed=number.status == Status.RELEASED)
 
 
@@ -196,7 +198,7 @@ def _claim(number: PhoneNumber, number_id: str, actor: Actor, key: str | None) -
     """Commit that we are about to release. Raises `LostRace`, `IntegrityError`."""
     organization = settling.lock_organization(number.organization_id)
     rows = PhoneNumber.objects.filter(pk=number.pk, status=Status.ACTIVE)
-    if not rows.update(status=Status.RELEASING, provider_number_id=number_id, updated_at=Now()):
+    if not rows.update(status=Status.RELEASING, provider_number_id=number_id):
         raise LostRace(f"{number} is no longer active.")
     number.status = Status.RELEASING
     doubt = clocks.after(clocks.DOUBT_AFTER)

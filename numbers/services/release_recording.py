@@ -99,7 +99,7 @@ def record_look(
 
 def _move_number(release: Release, status: str, **values: Any) -> None:
     PhoneNumber.objects.filter(pk=release.number_id, status=Status.RELEASING).update(
-        status=status, updated_at=Now(), **values
+        status=status, **values
     )
 
 

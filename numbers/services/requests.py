@@ -10,6 +10,7 @@ from numbers.e164 import is_e164
 from numbers.exceptions import IdempotencyKeyRequired, IdempotencyKeyReused
 from numbers.models import FallbackPurchase, PhoneNumber, Purchase
 from numbers.services import spending
+from numbers.services.replays import named_by_key
 from organizations.models import Organization, Provider
 
 FRIENDLY_NAME_MAX = 64  # Twilio's limit, for both: a name must not depend on the provider
@@ -100,11 +101,7 @@ def clean_request(**fields: Any) -> PurchaseRequest:
 
 def repeat_of_key(request: PurchaseRequest) -> Purchase | None:
     """The purchase that this idempotency key already names. Raises `IdempotencyKeyReused`."""
-    if request.idempotency_key is None:
-        return None
-    purchase = Purchase.objects.filter(
-        organization=request.organization, idempotency_key=request.idempotency_key
-    ).first()
+    purchase = named_by_key(Purchase, request.organization, request.idempotency_key)
     if purchase is not None and purchase.request != request.as_json():
         raise IdempotencyKeyReused(purchase=purchase)
     return purchase

@@ -4,7 +4,7 @@ with what the provider has ever after."""
 import logging
 import time
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -17,7 +17,7 @@ from assistants.models import Assistant
 from burki.db import release_connection
 from burki.errors import Unavailable
 from numbers import clocks
-from numbers.exceptions import ProviderError
+from numbers.exceptions import ProviderError, ProviderRefused
 from numbers.models import PhoneNumber, ProviderSetup
 from numbers.providers.base import NumberProvider, Routing
 from numbers.services.accounts import named_routing
@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 _ENVIRONMENT = ProviderAccount.Source.ENVIRONMENT
 TWIML, TWILIO_STATUS, TELNYX = "/twiml", "/twilio-status", "/telnyx-webhook"
 _MAKING_TAKES = 30.0  # seconds, at most; after that somebody else may try
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # so that it is made at once
 
 
 def public_url(path: str, base: str = "") -> str:
@@ -146,6 +147,35 @@ def learn_public_key(driver: NumberProvider, account: ProviderAccount) -> None:
         account.save(update_fields=["public_key", "updated_at"])
 
 
+def forget_unknown(
+    refusal: ProviderError,
+    used: Routing,
+    account: ProviderAccount,
+    organization: Organization,
+    assistant: Assistant | None,
+) -> ProviderError:
+    """The refusal of an order that `used` a connection or profile which the provider does not
+    know. One that we made is forgotten, so that the next purchase makes it again, and the refusal
+    that is returned says so; one that somebody named is theirs to correct.
+    """
+    setting = refusal.unknown_setting
+    value = setting and getattr(used, setting)
+    if not value or getattr(named_routing(account, assistant), setting):
+        return refusal
+    # Another purchase may have made it again already: only what was used is forgotten.
+    ProviderSetup.objects.filter(
+        account=account, organization=organization, **{setting: value}
+    ).update(connection_id="", messaging_profile_id="", started_at=_LONG_AGO)
+    return ProviderRefused(
+        code=refusal.code,
+        hint="What we had made at Telnyx to route calls was deleted there. Try again, with a new "
+        "Idempotency-Key: it is made anew.",
+        retryable=True,
+        provider_code=refusal.provider_code,
+        provider_message=refusal.provider_message,
+    )
+
+
 def _our_setup(
     driver: NumberProvider, account: ProviderAccount, organization: Organization
 ) -> Routing:
@@ -191,7 +221,7 @@ def _our_setup(
             name=f"Burki {organization.slug} ({host})"[:100], webhook_url=webhook_url
         )
     except BaseException:
-        setups.filter(connection_id="").update(started_at=timezone.now() - clocks.OFFERS_ARE_KEPT)
+        setups.filter(connection_id="").update(started_at=_LONG_AGO)
         raise
     setups.update(
         connection_id=made.connection_id,

@@ -131,3 +131,35 @@ def test_staff_see_what_the_provider_says_and_decide_in_the_admin(in_doubt):
     assert "This purchase bought nothing" in shown
     assert Purchase.objects.get().state == "refused"
     assert AuditEvent.objects.get(action="purchase.decided").actor_label == "boss@example.com"
+
+
+def test_a_pending_number_that_vanished_without_an_order_can_be_decided(
+    client, organization, sandbox
+):
+    post(client, PURCHASE, {"phone_number": NOT_BOUGHT, "provider": "telnyx"})
+    purchase = Purchase.objects.get()
+    listed = {"account": "KEYacme", "phone_number": NOT_BOUGHT, "status": "purchase-pending"}
+    sandbox.own(provider="telnyx", customer_reference=str(purchase.pk), **listed)
+    assert settle(client, purchase).json()["state"] == "pending"
+    sandbox._state.numbers[NOT_BOUGHT]["status"] = "purchase-failed"
+
+    looked = settle(client, purchase).json()
+    decided = settle(client, purchase, {"decision": "not_bought", "reason": "Telnyx failed"})
+
+    assert (looked["state"], looked["choices"]) == ("pending", ["not_bought"])
+    assert decided.json()["state"] == "refused"
+    assert PhoneNumber.objects.count() == 0
+
+
+def test_an_order_that_was_accepted_cannot_be_decided_even_if_telnyx_hides_it(client, sandbox):
+    post(client, PURCHASE, {"phone_number": "+14155550052", "provider": "telnyx"})
+    purchase = Purchase.objects.get()
+    del sandbox._state.orders[purchase.order_id]
+
+    looked = settle(client, purchase).json()
+    response = settle(client, purchase, {"decision": "not_bought", "reason": "It takes too long"})
+
+    assert looked["saw"] == "The provider has neither the order nor the number."
+    assert (looked["state"], looked["choices"]) == ("pending", [])
+    assert (response.status_code, response.json()["code"]) == (409, "not_decidable")
+    assert Purchase.objects.get().state == "pending"

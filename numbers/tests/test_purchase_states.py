@@ -307,3 +307,27 @@ def test_an_inferred_refusal_is_looked_for_three_more_times_and_then_never(
         assert (purchase.state, purchase.next_look_at is not None) == ("refused", left > 0)
 
     assert len(orders_sent(sandbox)) == 1
+
+
+def test_a_number_that_is_listed_before_it_is_in_service_is_pending_until_then(
+    organization, sandbox
+):
+    """Telnyx lists it with our tag, and does not show the order."""
+    assert word(lambda: buy(organization, "telnyx", LOST)) == "outcome_unknown"
+    purchase = Purchase.objects.get()
+    listed = {"account": "KEYacme", "phone_number": LOST, "customer_reference": str(purchase.pk)}
+    owned = sandbox.own(provider="telnyx", status="purchase-pending", **listed)
+
+    settled = settle(purchase)
+
+    assert (settled.state, settled.provider_status) == ("pending", "purchase-pending")
+    number = PhoneNumber.objects.get()
+    assert (number.status, number.provider_number_id) == ("pending", owned["id"])
+    assert settle(purchase).state == "pending"
+
+    sandbox._state.numbers[LOST]["status"] = "active"
+
+    assert settle(purchase).state == "completed"
+    number.refresh_from_db()
+    assert number.status == "active"
+    assert len(orders_sent(sandbox)) == 1

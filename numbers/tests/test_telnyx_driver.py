@@ -225,6 +225,22 @@ def test_a_number_with_our_tag_is_ours_even_when_no_order_is_listed(sandbox):
     assert seen.order.number.number_id == seen.number.number_id == owned["id"]
 
 
+def test_a_number_with_our_tag_that_is_not_in_service_yet_is_pending(sandbox):
+    owned = sandbox.own(
+        provider="telnyx",
+        account=ACCOUNT,
+        phone_number=TELNYX_NUMBER,
+        customer_reference=TAG,
+        status="purchase-pending",
+    )
+
+    seen = look()
+
+    assert seen.sighting == Sighting.FOUND
+    assert (seen.order.state, seen.order.status) == (OrderState.PENDING, "purchase-pending")
+    assert seen.order.number.number_id == owned["id"]
+
+
 def test_a_withdrawn_order_is_no_refusal_while_the_account_has_the_number(sandbox):
     number = "+14155550054"
     order("telnyx", number)

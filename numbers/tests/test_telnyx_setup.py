@@ -2,6 +2,7 @@
 before ordering, or our own, made once per account and organization."""
 
 import pytest
+import requests
 from django.core.cache import cache
 
 from burki.testing import (
@@ -12,8 +13,9 @@ from burki.testing import (
     make_organization,
     orders_sent,
 )
+from numbers.exceptions import PurchaseRefused
 from numbers.models import PhoneNumber, ProviderSetup, Purchase
-from numbers.tests.money import buy, slow_writes, word
+from numbers.tests.money import at_event, buy, slow_writes, word
 
 WEBHOOK = "https://burki.test/telnyx-webhook"
 PLAIN = "9999999999999999999"  # a connection of the sandbox that is no Call Control application
@@ -244,3 +246,124 @@ def test_twilio_makes_no_connection(bare, sandbox):
 
     assert ProviderSetup.objects.count() == 0
     assert sandbox.requests(provider="telnyx") == []
+
+
+# --- Deleted at Telnyx, outside of us -------------------------------------------------------------
+
+SETTINGS = {"connection_id": APPLICATIONS, "messaging_profile_id": PROFILES}
+each_setting = pytest.mark.parametrize("setting", SETTINGS)
+
+
+def deleted_there(sandbox, setting: str, value: str, key: str = "KEYacme") -> None:
+    """As its owner does it in Telnyx's portal."""
+    address = f"{sandbox.url}{SETTINGS[setting]}/{value}"
+    done = requests.delete(address, headers={"Authorization": f"Bearer {key}"}, timeout=10)
+    assert done.status_code == 200
+
+
+@each_setting
+def test_what_we_made_and_was_deleted_there_is_made_again_by_the_next_purchase(
+    setting, bare, sandbox
+):
+    buy(bare, "telnyx", "+14155555600")
+    first = ProviderSetup.objects.get()
+    deleted_there(sandbox, setting, getattr(first, setting))
+
+    with pytest.raises(PurchaseRefused) as caught:
+        buy(bare, "telnyx", "+14155555601", idempotency_key="api:k")
+
+    purchase = caught.value.purchase
+    assert (purchase.refusal_code, purchase.retryable) == ("provider_error", True)
+    assert purchase.provider_code in ("85004", "85005")
+    assert "Try again, with a new Idempotency-Key" in purchase.hint
+    assert caught.value.facts["charged"] is False
+
+    again = buy(bare, "telnyx", "+14155555601", idempotency_key="api:k2").purchase
+
+    assert again.state == "completed"
+    second = ProviderSetup.objects.get()
+    (other,) = set(SETTINGS) - {setting}
+    assert getattr(second, setting) != getattr(first, setting)
+    assert getattr(second, other) == getattr(first, other)  # found by its name
+    assert getattr(again.number, setting) == getattr(second, setting)
+    assert len(posts(sandbox, SETTINGS[setting])) == 2
+    assert len(posts(sandbox, SETTINGS[other])) == 1
+
+
+@each_setting
+def test_a_named_one_that_was_deleted_there_stays_named_and_is_to_be_corrected(
+    setting, organization, sandbox
+):
+    """It was checked a moment ago, so the order is sent."""
+    buy(organization, "telnyx", "+14155555600")
+    value = {"connection_id": CONNECTION, "messaging_profile_id": PROFILE}[setting]
+    account = organization.provider_accounts.get(provider="telnyx")
+    # Somebody names what we made: it is theirs to correct all the same.
+    setup = ProviderSetup.objects.create(
+        account=account,
+        organization=organization,
+        started_at=account.created_at,
+        **{setting: value},
+    )
+    deleted_there(sandbox, setting, value)
+
+    with pytest.raises(PurchaseRefused) as caught:
+        buy(organization, "telnyx", "+14155555601")
+
+    purchase = caught.value.purchase
+    assert purchase.retryable is False
+    assert "correct it in the settings" in purchase.hint
+    for row in (account, setup):
+        row.refresh_from_db()
+        assert getattr(row, setting) == value
+    assert posts(sandbox, SETTINGS[setting]) == []
+
+
+def test_an_assistant_s_own_connection_is_never_replaced_by_ours(bare, assistant, sandbox):
+    buy(bare, "telnyx", "+14155555600")
+    ours = ProviderSetup.objects.get()
+    sandbox.set_account("KEYacme", connections=[OURS])
+    assistant.telnyx_connection_id = OURS
+    assistant.save()
+    buy(bare, "telnyx", "+14155555601", assistant_id=assistant.pk)
+    deleted_there(sandbox, "connection_id", OURS)
+
+    with pytest.raises(PurchaseRefused) as caught:
+        buy(bare, "telnyx", "+14155555602", assistant_id=assistant.pk)
+
+    assert "correct it in the settings" in caught.value.purchase.hint
+    assert ProviderSetup.objects.get().connection_id == ours.connection_id
+    assistant.refresh_from_db()
+    assert assistant.telnyx_connection_id == OURS
+
+
+def test_what_another_purchase_made_again_meanwhile_is_kept(bare, sandbox):
+    buy(bare, "telnyx", "+14155555600")
+    setup = ProviderSetup.objects.get()
+    deleted_there(sandbox, "connection_id", setup.connection_id)
+    made_again = "1888888888888888889"
+    sandbox.set_account("KEYacme", connections=[made_again])
+
+    def made_by_another() -> None:
+        ProviderSetup.objects.update(connection_id=made_again)
+
+    with at_event("purchase.sending", made_by_another), pytest.raises(PurchaseRefused) as caught:
+        buy(bare, "telnyx", "+14155555601")
+
+    assert caught.value.purchase.retryable is True
+    assert ProviderSetup.objects.get().connection_id == made_again
+    assert word(lambda: buy(bare, "telnyx", "+14155555601")) == "completed"
+
+
+def test_a_setup_of_another_organization_in_the_account_is_kept(sandbox, settings):
+    settings.TELNYX_API_KEY = "KEYenvironment.1"
+    one, other = (make_organization(name, accounts=False) for name in ("One", "Other"))
+    buy(one, "telnyx", "+14155555600")
+    buy(other, "telnyx", "+14155555601")
+    mine, theirs = (ProviderSetup.objects.get(organization=o) for o in (one, other))
+    deleted_there(sandbox, "connection_id", mine.connection_id, key="KEYenvironment.1")
+
+    assert word(lambda: buy(one, "telnyx", "+14155555602")) == "provider_error"
+
+    assert ProviderSetup.objects.get(organization=one).connection_id == ""
+    assert ProviderSetup.objects.get(organization=other).connection_id == theirs.connection_id

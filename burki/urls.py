@@ -24,7 +24,8 @@ urlpatterns = [
     path("", include(number_routes)),
     path("api/v1/", include((number_routes, "v1"))),
     *neighbours,
-    re_path(r"^(?:api|phone-numbers)/", no_such_address),
+    # Placing calls and sending messages is not offered: programs get an answer that they can read.
+    re_path(r"^(?:(?:api|phone-numbers|sms)/|calls/initiate)", no_such_address),
 ]
 
 handler400 = "burki.api.bad_request"

@@ -1,3 +1,4 @@
+from numbers.models.caller_ids import VerifiedCallerId
 from numbers.models.fallbacks import FallbackPurchase
 from numbers.models.inventory import Comparison, Finding
 from numbers.models.offers import Offer, ProviderSetup
@@ -14,4 +15,5 @@ __all__ = [
     "ProviderSetup",
     "Purchase",
     "Release",
+    "VerifiedCallerId",
 ]

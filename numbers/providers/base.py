@@ -108,6 +108,35 @@ class OwnedNumber:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A Call Control application or a messaging profile as it stands in the account."""
+
+    endpoint_id: str
+    name: str
+    webhook_url: str
+    failover_url: str
+    active: bool
+    api_version: str  # of the events that it reports
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destinations:
+    """Where a number's calls and messages really go. At Telnyx the addresses lie on an application
+    and a profile; None: the number names none, or none that is in this account."""
+
+    voice_url: str
+    sms_url: str
+    application: Endpoint | None = None
+    profile: Endpoint | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Country:
+    code: str  # ISO 3166, two letters
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuyRequest:
     """What to buy. `reference` is our tag: the purchase's id."""
 
@@ -171,6 +200,8 @@ class NumberProvider(ABC):
     uses_connections: bool
     # Whether only numbers that a search has offered can be ordered.
     sells_only_offers: bool
+    # Whether a number's name is kept there as well.
+    keeps_names: bool
 
     def __init__(self, credentials: Credentials, deadline: Deadline):
         self.credentials = credentials
@@ -222,6 +253,15 @@ class NumberProvider(ABC):
         anything less raises."""
 
     @abstractmethod
+    def countries(self) -> list[Country]:
+        """The countries in which this account finds numbers for sale, all of them or an error."""
+
+    @abstractmethod
+    def destinations(self, number: OwnedNumber) -> Destinations:
+        """Where the number's calls and messages go, with the addresses that its connection and
+        profile have right now."""
+
+    @abstractmethod
     def cancel_order(self, order: Order) -> None:
         """Withdraw an order that is blocked. Whether it worked, a look must tell."""
 
@@ -235,7 +275,8 @@ class NumberProvider(ABC):
         clear: Collection[str] = (),
     ) -> None:
         """Set where the number sends calls and messages; empty fields stay as they are. `clear`
-        names settings (of a number's `overrides`) that are to be taken away."""
+        names settings (of a number's `overrides`, or its messaging profile) that are to be taken
+        away. Only this number is changed."""
 
     @abstractmethod
     def check_routing(
@@ -252,6 +293,11 @@ class NumberProvider(ABC):
     def make_routing(self, *, name: str, webhook_url: str) -> Routing:
         """A connection and a messaging profile called `name` that report to `webhook_url`: found
         by name, or created. Costs nothing."""
+
+    @abstractmethod
+    def make_voice_route(self, *, name: str, voice_url: str) -> Routing:
+        """What sends a number's calls to an address of its own, for `configure`. Where addresses
+        lie on connections: one called `name`, found or created, that no other number uses."""
 
     @abstractmethod
     def still_owns(self, number_id: str, phone_number: str) -> bool:

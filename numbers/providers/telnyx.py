@@ -26,7 +26,9 @@ from numbers.providers import telnyx_connections
 from numbers.providers.base import (
     AvailableNumber,
     BuyRequest,
+    Country,
     Credentials,
+    Destinations,
     Look,
     NumberProvider,
     Order,
@@ -41,6 +43,7 @@ from numbers.providers.base import (
 from numbers.providers.telnyx_answers import (
     is_gone,
     read_available,
+    read_countries,
     read_order,
     rows,
     to_listed,
@@ -57,6 +60,7 @@ class TelnyxProvider(NumberProvider):
     name = "telnyx"
     uses_connections = True
     sells_only_offers = True
+    keeps_names = False
 
     def __init__(self, credentials: Credentials, deadline: Deadline):
         super().__init__(credentials, deadline)
@@ -213,6 +217,13 @@ class TelnyxProvider(NumberProvider):
         items = self._client.pages("/phone_numbers", {})
         return [to_listed(item) for item in items if not is_gone(item)]
 
+    def countries(self) -> list[Country]:
+        return read_countries(self._client.get("/country_coverage", {}, clocks.READ).get("data"))
+
+    def destinations(self, number: OwnedNumber) -> Destinations:
+        """They lie on its application and its profile."""
+        return telnyx_connections.destinations(self._client, number.routing)
+
     def cancel_order(self, order: Order) -> None:
         for sub_order in order.sub_order_ids:
             self._client.send("PATCH", f"/sub_number_orders/{sub_order}/cancel", clocks.READ)
@@ -232,7 +243,7 @@ class TelnyxProvider(NumberProvider):
                 clocks.READ,
                 json={"connection_id": routing.connection_id},
             )
-        if routing.messaging_profile_id:
+        if routing.messaging_profile_id or "messaging_profile_id" in clear:  # "" takes it away
             self._client.send(
                 "PATCH",
                 f"/phone_numbers/{number_id}/messaging",
@@ -249,6 +260,9 @@ class TelnyxProvider(NumberProvider):
 
     def make_routing(self, *, name: str, webhook_url: str) -> Routing:
         return telnyx_connections.make(self._client, name=name, webhook_url=webhook_url)
+
+    def make_voice_route(self, *, name: str, voice_url: str) -> Routing:
+        return telnyx_connections.make_voice_route(self._client, name=name, voice_url=voice_url)
 
     def still_owns(self, number_id: str, phone_number: str) -> bool:
         try:

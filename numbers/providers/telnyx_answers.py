@@ -10,6 +10,8 @@ from typing import Any
 from numbers.exceptions import ProviderUnreachable
 from numbers.providers.base import (
     AvailableNumber,
+    Country,
+    Endpoint,
     Order,
     OrderState,
     OwnedNumber,
@@ -61,6 +63,31 @@ def rows(data: dict[str, Any]) -> list[dict[str, Any]]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
     return rows
+
+
+def read_countries(data: Any) -> list[Country]:
+    """The countries whose numbers are sold; the coverage tells of all others, too."""
+    try:
+        sold = [(name, row) for name, row in data.items() if row["numbers"] is True]
+        return [Country(code=str(row["code"]).upper(), name=str(name)) for name, row in sold]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.") from error
+
+
+def to_endpoint(row: dict[str, Any]) -> Endpoint:
+    """A Call Control application or a messaging profile."""
+    application = "application_name" in row
+    enabled = row.get("active") if application else row.get("enabled")
+    return Endpoint(
+        endpoint_id=str(row.get("id") or ""),
+        name=str(row.get("application_name" if application else "name") or ""),
+        webhook_url=str(row.get("webhook_event_url" if application else "webhook_url") or ""),
+        failover_url=str(
+            row.get("webhook_event_failover_url" if application else "webhook_failover_url") or ""
+        ),
+        active=enabled is not False,
+        api_version=str(row.get("webhook_api_version") or "2"),
+    )
 
 
 def read_available(item: dict[str, Any], country: str, number_type: str) -> AvailableNumber:

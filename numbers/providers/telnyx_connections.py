@@ -9,7 +9,8 @@ from urllib.parse import quote
 
 from numbers import clocks
 from numbers.exceptions import NotConfigured, ProviderRefused, ProviderUnreachable
-from numbers.providers.base import Routing
+from numbers.providers.base import Destinations, Endpoint, Routing
+from numbers.providers.telnyx_answers import to_endpoint
 from numbers.providers.telnyx_client import TelnyxClient
 
 # Destinations that a messaging profile of ours may send to.
@@ -42,21 +43,7 @@ def check(client: TelnyxClient, routing: Routing, *, webhook_url: str, set_missi
 
 def make(client: TelnyxClient, *, name: str, webhook_url: str) -> Routing:
     """As `NumberProvider.make_routing`."""
-    application = _find_by_name(
-        client,
-        "/call_control_applications",
-        {"filter[application_name][contains]": name},
-        "application_name",
-        name,
-    ) or _created(
-        client,
-        "/call_control_applications",
-        {
-            "application_name": name,
-            "webhook_event_url": webhook_url,
-            "webhook_api_version": "2",
-        },
-    )
+    application = _make_application(client, name, webhook_url)
     profile = _find_by_name(
         client, "/messaging_profiles", {"filter[name]": name}, "name", name
     ) or _created(
@@ -69,17 +56,62 @@ def make(client: TelnyxClient, *, name: str, webhook_url: str) -> Routing:
             "webhook_api_version": "2",
         },
     )
-    # Found ones may still report to an address that we had earlier.
-    for path, row, field in (
-        ("/call_control_applications", application, "webhook_event_url"),
-        ("/messaging_profiles", profile, "webhook_url"),
-    ):
-        if row.get(field) != webhook_url:
-            _set_webhook(client, f"{path}/{row['id']}", row, field, webhook_url)
-    return Routing(
-        connection_id=str(application["id"]),
-        messaging_profile_id=str(profile["id"]),
+    # A found one may still report to an address that we had earlier.
+    if profile.get("webhook_url") != webhook_url:
+        path = f"/messaging_profiles/{profile['id']}"
+        _set_webhook(client, path, profile, "webhook_url", webhook_url)
+    return Routing(connection_id=application, messaging_profile_id=str(profile["id"]))
+
+
+def make_voice_route(client: TelnyxClient, *, name: str, voice_url: str) -> Routing:
+    """As `NumberProvider.make_voice_route`."""
+    return Routing(connection_id=_make_application(client, name, voice_url))
+
+
+def destinations(client: TelnyxClient, routing: Routing) -> Destinations:
+    """As `NumberProvider.destinations`."""
+    application = _endpoint(client, "/call_control_applications", routing.connection_id)
+    profile = _endpoint(client, "/messaging_profiles", routing.messaging_profile_id)
+    return Destinations(
+        voice_url=application.webhook_url if application else "",
+        sms_url=profile.webhook_url if profile else "",
+        application=application,
+        profile=profile,
     )
+
+
+def _endpoint(client: TelnyxClient, path: str, endpoint_id: str) -> Endpoint | None:
+    row = _read(client, f"{path}/{quote(endpoint_id, safe='')}") if endpoint_id else None
+    return to_endpoint(row) if row is not None else None
+
+
+def _make_application(client: TelnyxClient, name: str, webhook_url: str) -> str:
+    """The id of the Call Control application called `name`: found, or created; it reports to
+    `webhook_url`."""
+    path, field = "/call_control_applications", "application_name"
+    found = _find_by_name(client, path, {f"filter[{field}][contains]": name}, field, name)
+    row = found or _created(
+        client,
+        path,
+        {field: name, "webhook_event_url": webhook_url, "webhook_api_version": "2"},
+    )
+    # A found one may still report to an address that we had earlier.
+    if row.get("webhook_event_url") != webhook_url:
+        _set_webhook(client, f"{path}/{row['id']}", row, "webhook_event_url", webhook_url)
+    return str(row["id"])
+
+
+def _read(client: TelnyxClient, path: str) -> dict[str, Any] | None:
+    """What stands at the path, or None when this account has nothing there."""
+    try:
+        row = client.get(path, {}, clocks.READ).get("data")
+    except ProviderRefused as refusal:
+        if refusal.status not in (404, 422):
+            raise
+        return None
+    if not isinstance(row, dict):
+        raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
+    return row
 
 
 def _check_webhook(
@@ -92,16 +124,11 @@ def _check_webhook(
     what: str,
     missing: str,
 ) -> None:
-    try:
-        row = client.get(path, {}, clocks.READ).get("data")
-    except ProviderRefused as refusal:
-        if refusal.status not in (404, 422):
-            raise
+    row = _read(client, path)
+    if row is None:
         raise NotConfigured(
             hint=f"{what} {missing}: correct it in the settings, or leave it empty."
-        ) from None
-    if not isinstance(row, dict):
-        raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
+        )
     current = row.get(field) or ""
     if not current:
         if set_missing:

@@ -25,7 +25,9 @@ from numbers.exceptions import (
 from numbers.providers.base import (
     AvailableNumber,
     BuyRequest,
+    Country,
     Credentials,
+    Destinations,
     Look,
     NumberProvider,
     Order,
@@ -41,6 +43,7 @@ from numbers.providers.twilio_answers import (
     priced,
     require_whole,
     to_available,
+    to_country,
     to_listed,
     to_order,
     to_owned,
@@ -57,6 +60,7 @@ class TwilioProvider(NumberProvider):
     name = "twilio"
     uses_connections = False
     sells_only_offers = False
+    keeps_names = True
 
     def __init__(self, credentials: Credentials, deadline: Deadline):
         super().__init__(credentials, deadline)
@@ -194,6 +198,14 @@ class TwilioProvider(NumberProvider):
                 page = page.next_page()
         return found
 
+    def countries(self) -> list[Country]:
+        with self._client.reading(clocks.READ):
+            return [to_country(item) for item in self._client.rest.available_phone_numbers.list()]
+
+    def destinations(self, number: OwnedNumber) -> Destinations:
+        """They lie on the number itself."""
+        return Destinations(voice_url=number.routing.voice_url, sms_url=number.routing.sms_url)
+
     def cancel_order(self, order: Order) -> None:
         """Twilio has no orders to cancel."""
 
@@ -226,6 +238,9 @@ class TwilioProvider(NumberProvider):
 
     def make_routing(self, *, name: str, webhook_url: str) -> Routing:
         return Routing()
+
+    def make_voice_route(self, *, name: str, voice_url: str) -> Routing:
+        return Routing(voice_url=voice_url)
 
     def still_owns(self, number_id: str, phone_number: str) -> bool:
         try:

@@ -17,17 +17,21 @@ _PASSWORD = re.compile(r"(://[^/@:]*:)[^/@]*@")
 
 def differences(number: PhoneNumber, owned: OwnedNumber) -> dict[str, dict[str, str]]:
     """Where the provider has something else than the row says that we set: each setting with
-    `ours` and `theirs`. What the row leaves empty is the provider's own business."""
+    `ours` and `theirs`. What the row leaves empty is the provider's own business, but for messages
+    that the customer switched off."""
     found = {}
     for name in _ROUTING:
         ours, theirs = getattr(number, name), getattr(owned.routing, name)
         if ours and ours != theirs:
-            found[name] = {"ours": ours, "theirs": _shown(theirs)}
+            found[name] = {"ours": ours, "theirs": shown(theirs)}
+    profile = owned.routing.messaging_profile_id
+    if number.sms_disabled and profile and not number.messaging_profile_id:
+        found["messaging_profile_id"] = {"ours": "", "theirs": shown(profile)}
     for name, value in owned.overrides.items():
         address = number.sms_url if name.startswith("sms_") else number.voice_url
         if address:
             ours = "POST" if name.endswith("_method") else ""
-            found[name] = {"ours": ours, "theirs": _shown(value)}
+            found[name] = {"ours": ours, "theirs": shown(value)}
     return found
 
 
@@ -35,7 +39,7 @@ def as_set_there(owned: OwnedNumber) -> dict[str, str]:
     """All that the provider has set on the number; empty settings are left out."""
     routing = {name: getattr(owned.routing, name) for name in _ROUTING}
     found = routing | owned.overrides
-    return {name: _shown(value) for name, value in found.items() if value}
+    return {name: shown(value) for name, value in found.items() if value}
 
 
 def description(owned: OwnedNumber) -> dict[str, Any]:
@@ -103,6 +107,6 @@ def is_same_account(
     return look.sighting == Sighting.FOUND
 
 
-def _shown(setting: str) -> str:
+def shown(setting: str) -> str:
     """A setting as we keep it: an address of somebody else's may hold a password."""
     return plain(_PASSWORD.sub(r"\1***@", setting), _MOST)

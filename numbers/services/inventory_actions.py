@@ -178,7 +178,11 @@ def repair_number(*, actor: Actor, organization: Organization, number: PhoneNumb
         before = evidence.as_set_there(owned)
         _tell_repair(number, actor, "number.repairing", before=before, differences=different)
         try:
-            in_the_way = [name for name in owned.overrides if name in different]
+            in_the_way = [
+                name
+                for name, setting in different.items()
+                if name in owned.overrides or not setting["ours"]
+            ]
             driver.configure(owned.number_id, _routing_of(number), clear=in_the_way)
             owned = driver.find_number(number.phone_number)
         except ProviderError as error:

@@ -18,6 +18,8 @@ from numbers.providers.base import NumberProvider, Routing
 from numbers.services.accounts import named_routing
 from organizations.models import Organization, ProviderAccount
 
+# What answers messages at Twilio when nobody is to receive them: its own demonstration.
+TWILIO_NO_SMS_URL = "https://demo.twilio.com/welcome/sms/reply"
 _MAKING_TAKES = 30.0  # seconds, at most; after that somebody else may try
 
 
@@ -27,6 +29,11 @@ def public_url(path: str) -> str:
 
 def telnyx_webhook_url() -> str:
     return public_url("/telnyx-webhook")
+
+
+def voice_url_of(provider: str) -> str:
+    """Our own address for the calls of a number."""
+    return telnyx_webhook_url() if provider == "telnyx" else public_url("/twiml")
 
 
 def addresses(purchase_id: UUID, *, sms: bool) -> Routing:

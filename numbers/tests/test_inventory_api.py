@@ -99,7 +99,13 @@ def test_a_number_is_shown_as_both_documentations_read_it(client, base, organiza
         "sms_url": "https://burki.test/twiml",
         "connection_id": None,
         "messaging_profile_id": None,
+        "voice_webhook_url": None,
+        "sms_enabled": True,
         "is_verified_caller_id": False,
+        "sip_trunk_id": None,
+        "allowed_country_codes": None,
+        "flow": None,
+        "assigned_at": "2026-03-01T12:00:00Z",
         "purchased_at": "2026-03-01T12:00:00Z",
         "released_at": None,
     }

@@ -4,6 +4,7 @@ import io
 import logging
 import math
 from typing import Any
+from urllib.parse import parse_qsl
 
 import psycopg_pool
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
@@ -44,6 +45,8 @@ STATUS: dict[str, int] = {
     "number_was_bought_again": 409,
     "not_decidable": 409,
     "inventory_conflict": 409,
+    "number_conflict": 409,
+    "already_verified": 409,
     "payload_too_large": 413,
     "unsupported_media_type": 415,
     "idempotency_key_reused": 422,
@@ -147,17 +150,61 @@ class JSONObjectParser(JSONParser):
     It runs after authentication, so a body is never read for a stranger.
     """
 
-    def parse(self, stream, media_type=None, parser_context=None) -> dict[str, Any]:
-        body = stream.read(MAX_BODY + 1)
-        if len(body) > MAX_BODY:
-            raise PayloadTooLarge()
+    kind: type = dict
+    must_be = "The request body must be a JSON object."
+
+    def parse(self, stream, media_type=None, parser_context=None) -> Any:
+        return self.parsed(read_body(stream), media_type, parser_context)
+
+    def parsed(self, body: bytes, media_type=None, parser_context=None) -> Any:
         try:
             data = super().parse(io.BytesIO(body), media_type, parser_context)
         except RecursionError:
             raise drf.ParseError("JSON parse error - nested too deeply") from None
-        if not isinstance(data, dict):
-            raise drf.ParseError("The request body must be a JSON object.")
+        if not isinstance(data, self.kind):
+            raise drf.ParseError(self.must_be)
         return data
+
+
+class JSONArrayParser(JSONObjectParser):
+    """The same for a JSON array."""
+
+    kind = list
+    must_be = "The request body must be a JSON array."
+
+
+class JSONOrFormParser(JSONObjectParser):
+    """A JSON object or a form, told apart by what the body is: clients label one as the other."""
+
+    _FIELDS_MAX = 100
+
+    def parse(self, stream, media_type=None, parser_context=None) -> dict[str, Any]:
+        body = read_body(stream)
+        if body.lstrip()[:1] in (b"{", b"["):
+            return self.parsed(body, media_type, parser_context)
+        try:
+            return dict(
+                parse_qsl(
+                    body.decode("utf-8"),
+                    keep_blank_values=True,
+                    errors="strict",
+                    max_num_fields=self._FIELDS_MAX,
+                )
+            )
+        except ValueError:
+            raise drf.ParseError("The request body must be a JSON object or a form.") from None
+
+
+class LabelledFormParser(JSONOrFormParser):
+    media_type = "application/x-www-form-urlencoded"
+
+
+def read_body(stream) -> bytes:
+    """All of a request's body, if it is at most 1 MB."""
+    body = stream.read(MAX_BODY + 1)
+    if len(body) > MAX_BODY:
+        raise PayloadTooLarge()
+    return body
 
 
 def _wants_html(request: HttpRequest) -> bool:

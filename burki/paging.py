@@ -9,10 +9,13 @@ from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from rest_framework.exceptions import NotFound
-from rest_framework.pagination import CursorPagination
+from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.response import Response
+from rest_framework.utils.urls import remove_query_param
 
 from burki.errors import InvalidRequest
+
+_MOST_SKIPPED = 1_000_000_000
 
 
 class KeysetPagination(CursorPagination):
@@ -55,6 +58,42 @@ class KeysetPagination(CursorPagination):
         return Response(
             {"items": data, "next": self.get_next_link(), "previous": self.get_previous_link()}
         )
+
+
+class ArrayPagination(KeysetPagination):
+    """As `KeysetPagination` for lists that existing clients read as a bare array: the next and the
+    previous page are in the header `Link` (RFC 8288)."""
+
+    def get_paginated_response(self, data) -> Response:
+        links = {"next": self.get_next_link(), "prev": self.get_previous_link()}
+        told = ", ".join(f'<{link}>; rel="{name}"' for name, link in links.items() if link)
+        return Response(data, headers={"Link": told} if told else None)
+
+
+class SkipPagination(KeysetPagination):
+    """Pages of a bare array, as existing clients read it. Newest first. `skip` and `limit` (1 to
+    1000, default 100); or the `cursor` of the answer's `Link` header (`rel="next"`), for which page
+    10,000 costs what page 1 costs."""
+
+    page_size = 100
+    max_page_size = 1000
+
+    def decode_cursor(self, request) -> Cursor | None:
+        cursor = super().decode_cursor(request)
+        return cursor or Cursor(offset=self._skipped(request), reverse=False, position=None)
+
+    def _skipped(self, request) -> int:
+        given = request.query_params.get("skip", "0")
+        if not re.fullmatch("[0-9]{1,10}", given) or int(given) > _MOST_SKIPPED:
+            raise InvalidRequest(f"skip must be between 0 and {_MOST_SKIPPED}")
+        return int(given)
+
+    def get_paginated_response(self, data: list) -> Response:
+        following = self.get_next_link()
+        if following is None:
+            return Response(data)
+        link = f'<{remove_query_param(following, "skip")}>; rel="next"'
+        return Response(data, headers={"Link": link})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,13 +145,3 @@ def _key_of(model: type[Model], given: str | None) -> Any:
     except (ValidationError, ValueError):
         raise InvalidRequest("This address does not name a page of the list.") from None
     return key
-
-
-class ArrayPagination(KeysetPagination):
-    """As `KeysetPagination` for lists that existing clients read as a bare array: the next and the
-    previous page are in the header `Link` (RFC 8288)."""
-
-    def get_paginated_response(self, data) -> Response:
-        links = {"next": self.get_next_link(), "prev": self.get_previous_link()}
-        told = ", ".join(f'<{link}>; rel="{name}"' for name, link in links.items() if link)
-        return Response(data, headers={"Link": told} if told else None)

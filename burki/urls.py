@@ -32,7 +32,8 @@ urlpatterns = [
     *neighbours,
     path("api/v1/", include(assistant_routes)),
     *organization_routes,
-    re_path(r"^(?:api|phone-numbers)/", no_such_address),
+    # Placing calls and sending messages is not offered: programs get an answer that they can read.
+    re_path(r"^(?:(?:api|phone-numbers|sms)/|calls/initiate)", no_such_address),
 ]
 
 handler400 = "burki.api.bad_request"

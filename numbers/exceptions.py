@@ -114,23 +114,27 @@ class SearchFailed(ProviderError):
         self.failures = failures or {}
 
 
-class PreviewFailed(ProviderError):
-    """The purchase that was asked about could not succeed, or cannot be judged now."""
-
-    def __init__(self, provider: str, **facts):
-        super().__init__(f"Failed to preview the purchase at {provider}", **facts)
-        self.facts["charged"] = False
+class RequestFailed(ProviderError):
+    """What was asked could not be done at the provider; `detail` says what, the rest says why."""
 
     @classmethod
-    def because_of(cls, provider: str, error: ProviderError) -> "PreviewFailed":
+    def because_of(cls, what: str, error: ProviderError) -> "RequestFailed":
         return cls(
-            provider,
+            what,
             code=error.code,
             hint=error.hint,
             retryable=error.retryable,
             provider_code=error.provider_code,
             provider_message=error.provider_message,
         )
+
+
+class PreviewFailed(RequestFailed):
+    """The purchase that was asked about could not succeed, or cannot be judged now."""
+
+    def __init__(self, provider: str, **facts):
+        super().__init__(f"Failed to preview the purchase at {provider}", **facts)
+        self.facts["charged"] = False
 
 
 class SyncFailed(ProviderError):
@@ -149,6 +153,26 @@ class SyncFailed(ProviderError):
             ),
             retryable=any(error.retryable for error in failures.values()),
         )
+
+
+class NumberConflict(BurkiError):
+    """The number is not, or not any more, in a state in which this can be done."""
+
+    code = "number_conflict"
+    _WHY = {
+        "claimed": ("is just being bought", "Repeat this request in a few seconds."),
+        "pending": ("is not active yet", "Wait until its purchase is completed."),
+        "releasing": ("is being released", "Buy it again if you still want it."),
+        "released": ("was released", "Buy it again if you still want it."),
+    }
+
+    def __init__(self, number, detail: str = "", *, hint: str = ""):
+        why, what_to_do = self._WHY.get(number.status, ("was changed meanwhile", "Look at it."))
+        super().__init__(detail or f"Phone number {number} {why}.", hint=hint or what_to_do)
+
+
+class AlreadyVerified(BurkiError):
+    code = "already_verified"
 
 
 class InventoryConflict(BurkiError):
@@ -363,3 +387,13 @@ class PriceUnknown(PurchaseError):
 class NumberNotFound(NotFound):
     def __init__(self, phone_number: str):
         super().__init__(f"Phone number {phone_number} not found in database")
+
+
+class NumberGone(NotFound):
+    """We have the number, and its provider says that the account does not."""
+
+    def __init__(self, number, detail: str):
+        super().__init__(
+            detail,
+            hint=f"The {number.provider} account does not have {number} any more: diagnose it.",
+        )

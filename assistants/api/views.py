@@ -9,7 +9,6 @@ from rest_framework.viewsets import GenericViewSet
 
 from assistants.api.export import as_csv, exported
 from assistants.api.filters import ActiveFilter, AssistantFilter, ExportFilter
-from assistants.api.paging import SkipPagination
 from assistants.api.serializers import (
     AssistantRequest,
     NewAssistantRequest,
@@ -26,6 +25,7 @@ from assistants.services import (
 )
 from burki.errors import InvalidRequest, NotFound
 from burki.filters import filtered
+from burki.paging import SkipPagination
 from organizations.permissions import ASSISTANTS_READ, ASSISTANTS_WRITE
 
 

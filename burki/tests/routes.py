@@ -39,6 +39,7 @@ ASSISTANTS = "/api/v1/assistants"
 ONE, ONE_URL = f"{ASSISTANTS}/<assistant_id>", f"{ASSISTANTS}/{{assistant}}"
 ORGANIZATION = "/api/v1/organization"
 KEYS = "/api/v1/users/me/api-keys"
+INVENTORY = "/api/v1/assistants/organization/phone-numbers"
 ROUTES = [
     Route(
         method="POST",
@@ -235,5 +236,91 @@ ROUTES = [
         path=f"{KEYS}/<key_id>",
         url=f"{KEYS}/{{key}}",
         scope=ORGANIZATION_ADMIN,
+    ),
+    Route(
+        method="POST",
+        path="/api/v1/organization/phone-numbers/sync",
+        scope=NUMBERS_WRITE,
+        body={},
+        foreign=200,
+    ),
+    Route(method="GET", path=f"{NUMBERS}/countries", scope=NUMBERS_READ, foreign=200),
+    Route(
+        method="GET",
+        path=f"{NUMBERS}/<phone_number>/diagnose",
+        url=f"{NUMBERS}/{{number}}/diagnose",
+        scope=NUMBERS_READ,
+    ),
+    Route(
+        method="GET",
+        path=f"{NUMBERS}/<phone_number>/webhooks",
+        url=f"{NUMBERS}/{{number}}/webhooks",
+        scope=NUMBERS_READ,
+    ),
+    Route(
+        method="PUT",
+        path=f"{NUMBERS}/webhooks",
+        scope=NUMBERS_WRITE,
+        body={"phone_number": "{number}", "disable_sms": True},
+    ),
+    Route(
+        method="PATCH",
+        path=f"{NUMBERS}/<phone_number>",
+        url=f"{NUMBERS}/{{number}}",
+        scope=NUMBERS_WRITE,
+        body={"friendly_name": "Renamed", "assistant_id": 0},
+    ),
+    Route(
+        method="POST",
+        path=f"{NUMBERS}/organization/sync-verified-caller-ids",
+        scope=NUMBERS_WRITE,
+        foreign=200,
+    ),
+    Route(
+        method="POST",
+        path=f"{NUMBERS}/organization/add-verified-caller-id",
+        scope=NUMBERS_WRITE,
+        body={"phone_number": "+14155550777"},
+        foreign=200,
+    ),
+    Route(method="GET", path=INVENTORY, scope=NUMBERS_READ, foreign=200),
+    Route(method="GET", path=f"{INVENTORY}/available", scope=NUMBERS_READ, foreign=200),
+    Route(
+        method="PATCH",
+        path=f"{INVENTORY}/<number_id>",
+        url=f"{INVENTORY}/{{number_id}}",
+        scope=NUMBERS_WRITE,
+        body={"friendly_name": "Renamed"},
+    ),
+    *[
+        Route(
+            method=method,
+            path=f"/api/v1/assistants/<assistant_id>/{end}",
+            url=f"/api/v1/assistants/{{assistant}}/{end}".replace("<number_id>", "{number_id}"),
+            scope=NUMBERS_READ if method == "GET" else NUMBERS_WRITE,
+            body=body,
+        )
+        for method, end, body in (
+            ("GET", "phone-numbers", None),
+            ("GET", "available-phone-numbers", None),
+            ("POST", "phone-numbers/<number_id>/assign", None),
+            ("POST", "phone-numbers/<number_id>/unassign", None),
+            ("POST", "phone-numbers/bulk-assign", ["{number_id}"]),
+            ("POST", "phone-numbers/assign-by-number", {"phone_number": "{number}"}),
+            ("POST", "phone-numbers/unassign-by-number", {"phone_number": "{number}"}),
+        )
+    ],
+    Route(
+        method="POST",
+        path="/api/v1/assistants/phonenumbers/<number_id>/assign",
+        url="/api/v1/assistants/phonenumbers/{number_id}/assign",
+        scope=NUMBERS_WRITE,
+        body={"assistantId": "{assistant}"},
+    ),
+    Route(
+        method="POST",
+        path="/api/v1/assistants/phonenumbers/<number_id>/unassign",
+        url="/api/v1/assistants/phonenumbers/{number_id}/unassign",
+        scope=NUMBERS_WRITE,
     ),
 ]

@@ -128,6 +128,9 @@ class PhoneNumberSerializer(serializers.ModelSerializer):
 
     def to_representation(self, number: PhoneNumber) -> dict[str, Any]:
         assistant = number.assistant
+        # A purchase assigns without saying when.
+        since = number.assigned_at or number.purchased_at or number.created_at
+        assigned_at = since if assistant else None
         return {
             "id": number.pk,
             "phone_number": number.phone_number,
@@ -153,8 +156,16 @@ class PhoneNumberSerializer(serializers.ModelSerializer):
             "sms_url": number.sms_url or None,
             "connection_id": number.connection_id or None,
             "messaging_profile_id": number.messaging_profile_id or None,
+            # The customer's own address for calls, in place of the assistant.
+            "voice_webhook_url": number.voice_webhook_url or None,
+            "sms_enabled": not number.sms_disabled,
             "is_verified_caller_id": False,
             "webhook_check": _webhook_check(number),
+            # Existing clients know these; there are none here.
+            "sip_trunk_id": None,
+            "allowed_country_codes": None,
+            "flow": None,
+            "assigned_at": instant(assigned_at),
             "purchased_at": instant(number.purchased_at),
             "released_at": instant(number.released_at),
             "last_activity_at": instant(number.last_activity_at),

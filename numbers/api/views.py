@@ -16,6 +16,7 @@ from burki.fields import validated
 from burki.filters import filtered
 from burki.paging import KeysetPagination
 from numbers.api import schema
+from numbers.api.assignment_serializers import ChangeRequest
 from numbers.api.serializers import (
     PhoneNumberSerializer,
     PurchaseRequest,
@@ -32,7 +33,9 @@ from numbers.api.serializers import (
 from numbers.exceptions import NumberNotFound, PurchaseError
 from numbers.filters import PhoneNumberFilter, PurchaseFilter
 from numbers.models import PhoneNumber, Purchase
+from numbers.services.assigning import update_number
 from numbers.services.deciding import decide, look_by_hand
+from numbers.services.lookup import live_number
 from numbers.services.preview import preview_purchase
 from numbers.services.purchase import purchase_number
 from numbers.services.release import release_number
@@ -42,6 +45,7 @@ from organizations.permissions import (
     NUMBERS_PURCHASE,
     NUMBERS_READ,
     NUMBERS_RELEASE,
+    NUMBERS_WRITE,
     ORGANIZATION_ADMIN,
 )
 
@@ -62,6 +66,7 @@ class PhoneNumberViewSet(GenericViewSet):
         "release": NUMBERS_RELEASE,
         "list": NUMBERS_READ,
         "retrieve": NUMBERS_READ,
+        "partial_update": NUMBERS_WRITE,
         "purchases": NUMBERS_READ,
         "purchase_detail": NUMBERS_READ,
         "settle": ORGANIZATION_ADMIN,
@@ -155,6 +160,17 @@ class PhoneNumberViewSet(GenericViewSet):
         )
         if number is None:
             raise NumberNotFound(phone_number)
+        return Response(PhoneNumberSerializer(number).data)
+
+    def partial_update(self, request, phone_number: str) -> Response:
+        """Rename the number, or give it to an assistant (0: to none)."""
+        wanted = validated(ChangeRequest, request.data)
+        number = update_number(
+            actor=request.user,
+            organization=request.organization,
+            number=live_number(request.organization, phone_number),
+            **wanted,
+        )
         return Response(PhoneNumberSerializer(number).data)
 
     @action(detail=False, methods=["get"])

@@ -1,3 +1,4 @@
+from numbers.models.caller_ids import VerifiedCallerId
 from numbers.models.fallbacks import FallbackPurchase
 from numbers.models.inbound import (
     Call,
@@ -31,4 +32,5 @@ __all__ = [
     "ReleaseReplayKey",
     "SigningSecret",
     "WebhookDelivery",
+    "VerifiedCallerId",
 ]

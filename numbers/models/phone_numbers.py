@@ -92,7 +92,13 @@ class PhoneNumber(models.Model):
     status_callback = models.CharField(max_length=500, blank=True)
     connection_id = models.CharField(max_length=64, blank=True)
     messaging_profile_id = models.CharField(max_length=64, blank=True)
+    # What the customer chose instead of us, when they did; comparisons and repairs respect it.
+    voice_webhook_url = models.CharField(
+        max_length=500, blank=True, help_text="The customer's own address for calls."
+    )
+    sms_disabled = models.BooleanField(default=False)
 
+    assigned_at = models.DateTimeField(null=True, blank=True)
     # What the provider was last seen to have: written by `numbers.services.proof` alone.
     webhook_verdict = models.CharField(max_length=11, choices=Verdict, blank=True)
     webhook_checked_at = models.DateTimeField(null=True, blank=True)

@@ -131,6 +131,12 @@ class Destinations:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Country:
+    code: str  # ISO 3166, two letters
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuyRequest:
     """What to buy. `reference` is our tag: the purchase's id."""
 
@@ -225,6 +231,8 @@ class NumberProvider(ABC):
     uses_connections: bool
     # Whether only numbers that a search has offered can be ordered.
     sells_only_offers: bool
+    # Whether a number's name is kept there as well.
+    keeps_names: bool
 
     def __init__(self, credentials: Credentials, deadline: Deadline):
         self.credentials = credentials
@@ -284,6 +292,10 @@ class NumberProvider(ABC):
         """
 
     @abstractmethod
+    def countries(self) -> list[Country]:
+        """The countries in which this account finds numbers for sale, all of them or an error."""
+
+    @abstractmethod
     def destinations(self, number: OwnedNumber) -> Destinations:
         """Where the number's calls and messages go, with the addresses that its connection and
         profile have right now."""
@@ -306,7 +318,8 @@ class NumberProvider(ABC):
         clear: Collection[str] = (),
     ) -> None:
         """Set where the number sends calls and messages; empty fields stay as they are. `clear`
-        names settings (of a number's `overrides`) that are to be taken away."""
+        names settings (of a number's `overrides`, or its messaging profile) that are to be taken
+        away. Only this number is changed."""
 
     @abstractmethod
     def check_routing(
@@ -339,6 +352,11 @@ class NumberProvider(ABC):
     @abstractmethod
     def public_key(self) -> str:
         """What verifies the account's webhooks; `""` where the account's own secret does."""
+
+    @abstractmethod
+    def make_voice_route(self, *, name: str, voice_url: str) -> Routing:
+        """What sends a number's calls to an address of its own, for `configure`. Where addresses
+        lie on connections: one called `name`, found or created, that no other number uses."""
 
     @abstractmethod
     def still_owns(self, number_id: str, phone_number: str) -> bool:

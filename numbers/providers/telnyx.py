@@ -27,6 +27,7 @@ from numbers.providers.base import (
     AccountStanding,
     AvailableNumber,
     BuyRequest,
+    Country,
     Credentials,
     Destinations,
     Look,
@@ -43,6 +44,7 @@ from numbers.providers.base import (
 from numbers.providers.telnyx_answers import (
     is_gone,
     read_available,
+    read_countries,
     read_order,
     rows,
     to_listed,
@@ -59,6 +61,7 @@ class TelnyxProvider(NumberProvider):
     name = "telnyx"
     uses_connections = True
     sells_only_offers = True
+    keeps_names = False
 
     def __init__(self, credentials: Credentials, deadline: Deadline):
         super().__init__(credentials, deadline)
@@ -217,6 +220,9 @@ class TelnyxProvider(NumberProvider):
     def check_account(self) -> AccountStanding:
         return telnyx_account.check(self._client)
 
+    def countries(self) -> list[Country]:
+        return read_countries(self._client.get("/country_coverage", {}, clocks.READ).get("data"))
+
     def destinations(self, number: OwnedNumber) -> Destinations:
         """They lie on its application and its profile."""
         return telnyx_connections.destinations(self._client, number.routing)
@@ -243,7 +249,7 @@ class TelnyxProvider(NumberProvider):
                 clocks.READ,
                 json={"connection_id": routing.connection_id},
             )
-        if routing.messaging_profile_id:
+        if routing.messaging_profile_id or "messaging_profile_id" in clear:  # "" takes it away
             self._client.send(
                 "PATCH",
                 f"/phone_numbers/{number_id}/messaging",
@@ -273,6 +279,9 @@ class TelnyxProvider(NumberProvider):
 
     def public_key(self) -> str:
         return telnyx_connections.public_key(self._client)
+
+    def make_voice_route(self, *, name: str, voice_url: str) -> Routing:
+        return telnyx_connections.make_voice_route(self._client, name=name, voice_url=voice_url)
 
     def still_owns(self, number_id: str, phone_number: str) -> bool:
         try:

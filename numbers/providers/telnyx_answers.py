@@ -10,6 +10,7 @@ from typing import Any
 from numbers.exceptions import ProviderUnreachable
 from numbers.providers.base import (
     AvailableNumber,
+    Country,
     Endpoint,
     Order,
     OrderState,
@@ -62,6 +63,15 @@ def rows(data: dict[str, Any]) -> list[dict[str, Any]]:
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
     return rows
+
+
+def read_countries(data: Any) -> list[Country]:
+    """The countries whose numbers are sold; the coverage tells of all others, too."""
+    try:
+        sold = [(name, row) for name, row in data.items() if row["numbers"] is True]
+        return [Country(code=str(row["code"]).upper(), name=str(name)) for name, row in sold]
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.") from error
 
 
 def to_endpoint(row: dict[str, Any]) -> Endpoint:

@@ -48,21 +48,7 @@ def check(client: TelnyxClient, routing: Routing, *, webhook_url: str, set_missi
 
 def make(client: TelnyxClient, *, name: str, webhook_url: str) -> Routing:
     """As `NumberProvider.make_routing`."""
-    application = _find_by_name(
-        client,
-        "/call_control_applications",
-        {"filter[application_name][contains]": name},
-        "application_name",
-        name,
-    ) or _created(
-        client,
-        "/call_control_applications",
-        {
-            "application_name": name,
-            "webhook_event_url": webhook_url,
-            "webhook_api_version": "2",
-        },
-    )
+    application = _make_application(client, name, webhook_url)
     profile = _find_by_name(
         client, "/messaging_profiles", {"filter[name]": name}, "name", name
     ) or _created(
@@ -75,17 +61,16 @@ def make(client: TelnyxClient, *, name: str, webhook_url: str) -> Routing:
             "webhook_api_version": "2",
         },
     )
-    # Found ones may still report to an address that we had earlier.
-    for path, row, field in (
-        ("/call_control_applications", application, "webhook_event_url"),
-        ("/messaging_profiles", profile, "webhook_url"),
-    ):
-        if row.get(field) != webhook_url:
-            _set_webhook(client, f"{path}/{row['id']}", row, field, webhook_url)
-    return Routing(
-        connection_id=str(application["id"]),
-        messaging_profile_id=str(profile["id"]),
-    )
+    # A found one may still report to an address that we had earlier.
+    if profile.get("webhook_url") != webhook_url:
+        path = f"/messaging_profiles/{profile['id']}"
+        _set_webhook(client, path, profile, "webhook_url", webhook_url)
+    return Routing(connection_id=application, messaging_profile_id=str(profile["id"]))
+
+
+def make_voice_route(client: TelnyxClient, *, name: str, voice_url: str) -> Routing:
+    """As `NumberProvider.make_voice_route`."""
+    return Routing(connection_id=_make_application(client, name, voice_url))
 
 
 def public_key(client: TelnyxClient) -> str:
@@ -157,6 +142,22 @@ def set_webhooks(
 
 def _path(path: str, endpoint_id: str) -> str:
     return f"{path}/{quote(endpoint_id, safe='')}"
+
+
+def _make_application(client: TelnyxClient, name: str, webhook_url: str) -> str:
+    """The id of the Call Control application called `name`: found, or created; it reports to
+    `webhook_url`."""
+    path, field = "/call_control_applications", "application_name"
+    found = _find_by_name(client, path, {f"filter[{field}][contains]": name}, field, name)
+    row = found or _created(
+        client,
+        path,
+        {field: name, "webhook_event_url": webhook_url, "webhook_api_version": "2"},
+    )
+    # A found one may still report to an address that we had earlier.
+    if row.get("webhook_event_url") != webhook_url:
+        _set_webhook(client, f"{path}/{row['id']}", row, "webhook_event_url", webhook_url)
+    return str(row["id"])
 
 
 def _read(client: TelnyxClient, path: str) -> dict[str, Any] | None:

@@ -27,6 +27,7 @@ from numbers.providers.base import (
     AccountStanding,
     AvailableNumber,
     BuyRequest,
+    Country,
     Credentials,
     Destinations,
     Look,
@@ -44,6 +45,7 @@ from numbers.providers.twilio_answers import (
     priced,
     require_whole,
     to_available,
+    to_country,
     to_listed,
     to_order,
     to_owned,
@@ -60,6 +62,7 @@ class TwilioProvider(NumberProvider):
     name = "twilio"
     uses_connections = False
     sells_only_offers = False
+    keeps_names = True
 
     def __init__(self, credentials: Credentials, deadline: Deadline):
         super().__init__(credentials, deadline)
@@ -200,6 +203,10 @@ class TwilioProvider(NumberProvider):
     def check_account(self) -> AccountStanding:
         return twilio_account.check(self._client)
 
+    def countries(self) -> list[Country]:
+        with self._client.reading(clocks.READ):
+            return [to_country(item) for item in self._client.rest.available_phone_numbers.list()]
+
     def destinations(self, number: OwnedNumber) -> Destinations:
         """They lie on the number itself."""
         return Destinations(voice_url=number.routing.voice_url, sms_url=number.routing.sms_url)
@@ -252,6 +259,9 @@ class TwilioProvider(NumberProvider):
 
     def public_key(self) -> str:
         return ""  # Twilio signs with the auth token
+
+    def make_voice_route(self, *, name: str, voice_url: str) -> Routing:
+        return Routing(voice_url=voice_url)
 
     def still_owns(self, number_id: str, phone_number: str) -> bool:
         try:

@@ -10,7 +10,15 @@ from urllib.parse import parse_qs, urlsplit
 
 from twilio.base.page import Page
 
-from numbers.providers.base import AvailableNumber, Order, OrderState, OwnedNumber, Price, Routing
+from numbers.providers.base import (
+    AvailableNumber,
+    Country,
+    Order,
+    OrderState,
+    OwnedNumber,
+    Price,
+    Routing,
+)
 from numbers.providers.http import ProviderMessage
 
 
@@ -35,6 +43,13 @@ def to_available(item: Any, number_type: str) -> AvailableNumber:
         capabilities=to_capabilities(item.capabilities),
         price=Price(),
     )
+
+
+def to_country(item: Any) -> Country:
+    """Raises ValueError when the row does not say which country it is."""
+    if not (item.country_code and item.country):
+        raise ValueError("a country without its code")
+    return Country(code=str(item.country_code).upper(), name=str(item.country))
 
 
 def priced(number: AvailableNumber, price: Price) -> AvailableNumber:
@@ -72,7 +87,7 @@ def to_owned(item: Any) -> OwnedNumber:
         reference=(parse_qs(urlsplit(callback).query).get("purchase") or [""])[0],
         created_at=item.date_created if isinstance(item.date_created, datetime) else None,
         overrides=_to_overrides(item),
-        raw={"status": item.status},
+        raw={"status": item.status, "status_callback_method": item.status_callback_method},
     )
 
 

@@ -25,8 +25,12 @@ from numbers.providers.twilio_codes import CODES
 # What the SDK raises when a 2xx does not have the shape that it expects.
 _UNREADABLE = (ValueError, TypeError, AttributeError, KeyError, RecursionError, TwilioException)
 # The SDK takes whatever a page holds for its rows: without these it is no list.
-_LISTS = re.compile(r"/(IncomingPhoneNumbers|AvailablePhoneNumbers/\w\w/\w+)\.json$")
-_ROWS = {"I": "incoming_phone_numbers", "A": "available_phone_numbers"}
+_LISTS = {
+    re.compile(r"/IncomingPhoneNumbers\.json$"): "incoming_phone_numbers",
+    re.compile(r"/AvailablePhoneNumbers/\w\w/\w+\.json$"): "available_phone_numbers",
+    re.compile(r"/AvailablePhoneNumbers\.json$"): "countries",
+    re.compile(r"/OutgoingCallerIds\.json$"): "outgoing_caller_ids",
+}
 
 
 class TwilioClient:
@@ -109,8 +113,9 @@ class _Transport(HttpClient):
             auth=auth,
         )
         raise_for_error(response, messages(response.text), CODES, spends=self._spends)
-        if method == "GET" and (listed := _LISTS.search(address.path)):
-            rows = read_json(response, spends=False).get(_ROWS[listed[1][0]])
+        listed = next((rows for path, rows in _LISTS.items() if path.search(address.path)), None)
+        if method == "GET" and listed is not None:
+            rows = read_json(response, spends=False).get(listed)
             if not isinstance(rows, list):
                 raise ProviderUnreachable(provider_message="Twilio's answer could not be read.")
         return SdkResponse(response.status_code, response.text, response.headers)

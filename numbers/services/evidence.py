@@ -35,11 +35,14 @@ def differences(
     for name in _ROUTING:
         ours, theirs = getattr(wanted.routing, name), getattr(owned.routing, name)
         if ours and ours != theirs:
-            found[name] = {"ours": ours, "theirs": _shown(theirs)}
+            found[name] = {"ours": ours, "theirs": shown(theirs)}
+    profile = owned.routing.messaging_profile_id
+    if number.sms_disabled and profile and not number.messaging_profile_id:
+        found["messaging_profile_id"] = {"ours": "", "theirs": shown(profile)}
     for name, value in owned.overrides.items():
         if getattr(wanted.routing, overridden(name)):
             ours = "POST" if name.endswith("_method") else ""
-            found[name] = {"ours": ours, "theirs": _shown(value)}
+            found[name] = {"ours": ours, "theirs": shown(value)}
     return found | (_reported_elsewhere(wanted, reported) if reported else {})
 
 
@@ -62,7 +65,7 @@ def _reported_elsewhere(wanted: Intended, reported: Destinations) -> Differences
         }
         for name, (ours, theirs) in pairs.items():
             if url and ours != theirs:
-                found[f"{what}_{name}"] = {"ours": ours, "theirs": _shown(theirs)}
+                found[f"{what}_{name}"] = {"ours": ours, "theirs": shown(theirs)}
     return found
 
 
@@ -125,7 +128,7 @@ def as_set_there(owned: OwnedNumber) -> dict[str, str]:
     """All that the provider has set on the number; empty settings are left out."""
     routing = {name: getattr(owned.routing, name) for name in _ROUTING}
     found = routing | owned.overrides
-    return {name: _shown(value) for name, value in found.items() if value}
+    return {name: shown(value) for name, value in found.items() if value}
 
 
 def description(owned: OwnedNumber) -> dict[str, Any]:
@@ -198,6 +201,6 @@ def is_as_it_was(shown: str) -> bool:
     return len(shown) < _MOST and "***@" not in shown
 
 
-def _shown(setting: str) -> str:
+def shown(setting: str) -> str:
     """A setting as we keep it: an address of somebody else's may hold a password."""
     return plain(_PASSWORD.sub(r"\1***@", setting), _MOST)

@@ -29,6 +29,7 @@ COMPARED = (
     "status_callback",
     "connection_id",
     "messaging_profile_id",
+    "sms_disabled",
 )
 _BATCH = 500
 

@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 
 _ENVIRONMENT = ProviderAccount.Source.ENVIRONMENT
 TWIML, TWILIO_STATUS, TELNYX = "/twiml", "/twilio-status", "/telnyx-webhook"
+# What answers messages at Twilio when nobody is to receive them: its own demonstration.
+TWILIO_NO_SMS_URL = "https://demo.twilio.com/welcome/sms/reply"
 _MAKING_TAKES = 30.0  # seconds, at most; after that somebody else may try
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)  # so that it is made at once
 
@@ -63,7 +65,10 @@ def intended(number: PhoneNumber, base: str = "") -> Intended:
             connection_id=number.connection_id,
             messaging_profile_id=number.messaging_profile_id,
         ),
-        connection_webhook_url=public_url(TELNYX, base) if number.connection_id else "",
+        # A number whose calls go to the customer has a connection of its own for that.
+        connection_webhook_url=number.voice_webhook_url or public_url(TELNYX, base)
+        if number.connection_id
+        else "",
         profile_webhook_url=public_url(TELNYX, base) if number.messaging_profile_id else "",
     )
 
@@ -74,6 +79,11 @@ def _moved(number: PhoneNumber, url: str, base: str) -> str:
     then = number.status_callback.partition(TWILIO_STATUS)[0]
     known = (settings.PUBLIC_BASE_URL, number.webhook_base_url, then)
     return public_url(TWIML, base) if url in {public_url(TWIML, one) for one in known} else url
+
+
+def voice_url_of(provider: str) -> str:
+    """Our own address for the calls of a number."""
+    return telnyx_webhook_url() if provider == "telnyx" else public_url(TWIML)
 
 
 def addresses(purchase_id: UUID, *, sms: bool) -> Routing:

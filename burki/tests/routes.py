@@ -114,7 +114,7 @@ ROUTES = [
     ),
     Route(
         method="POST",
-        path="/api/v1/assistants/<int:assistant_id>/signing-secret",
+        path="/api/v1/assistants/<assistant_id>/signing-secret",
         url="/api/v1/assistants/{assistant}/signing-secret",
         scope=ASSISTANTS_WRITE,
     ),

@@ -13,6 +13,7 @@ from burki.errors import InvalidRequest
 from organizations import audit
 from organizations.actors import Actor
 from organizations.credentials import lock_organization
+from organizations.crypto import CredentialsUnreadable
 from organizations.models import ApiKey, Organization, User
 from organizations.models.api_keys import digest
 from organizations.permissions import MANAGE_MEMBERS, ORGANIZATION_ADMIN, SCOPES
@@ -70,7 +71,10 @@ def update_organization(
         setattr(organization, name, value)
     fields = sorted(wanted)
     if keys:
-        before = organization.api_keys_of_others
+        try:
+            before = organization.api_keys_of_others
+        except CredentialsUnreadable:  # lost with their encryption key: entered again
+            before = {}
         after = _merged_keys(before, keys)
         if after != before:
             organization.api_keys_of_others = after
@@ -88,6 +92,15 @@ def update_organization(
             **told,
         )
     return organization
+
+
+def shown_keys(organization: Organization) -> dict[str, str] | None:
+    """What is shown of other services' keys; None when they cannot be read."""
+    try:
+        keys = organization.api_keys_of_others
+    except CredentialsUnreadable:
+        return None
+    return {name: key_hint(key) for name, key in sorted(keys.items())}
 
 
 def key_hint(key: str) -> str:

@@ -21,7 +21,7 @@ from numbers.services.organization_settings import Configuration, shown_credenti
 from numbers.services.proving import Proven
 from numbers.services.spending import money
 from organizations.models import Organization, ProviderAccount
-from organizations.services import key_hint
+from organizations.services import shown_keys
 
 _SETTINGS_MAX = 64_000  # bytes
 _KEYS_MAX = 50
@@ -109,7 +109,6 @@ class ProviderAccountRequest(serializers.Serializer):
 
 def organization_answer(organization: Organization) -> dict[str, Any]:
     """Of every secret the last four characters."""
-    keys = organization.api_keys_of_others
     return {
         "id": organization.pk,
         "name": organization.name,
@@ -118,7 +117,7 @@ def organization_answer(organization: Organization) -> dict[str, Any]:
         "domain": organization.domain or None,
         "is_active": organization.is_active,
         "settings": organization.settings,
-        "api_keys": {name: key_hint(key) for name, key in sorted(keys.items())},
+        "api_keys": shown_keys(organization),
         **shown_credentials(organization),
         "monthly_limit": money(organization.monthly_limit),
         "limit_currency": organization.limit_currency,

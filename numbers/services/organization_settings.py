@@ -171,7 +171,9 @@ def _wanted(
         _refuse(provider, "secret", "is only what we show of it: send all of it, or leave it out")
     if sid is not None and secret is None:
         _refuse(provider, "secret", f"is needed with another {_NAMES[provider, 'account_sid']}")
-    settings = {k: v for k, v in new.items() if k not in ("secret", "account_sid")}
+    # With another secret all that is given counts: it may be another account's row.
+    settings = given if secret is not None else new
+    settings = {k: v for k, v in settings.items() if k not in ("secret", "account_sid")}
     with _named(provider):
         check_settings(settings)
     if secret is None and settings and account is None:

@@ -149,6 +149,19 @@ def test_what_is_shown_of_a_key_is_not_stored_as_a_key(organization, client):
     assert state(organization) == before
 
 
+def test_what_no_key_opens_is_told_as_null_and_can_be_entered_again(organization, client, settings):
+    put(client, {"api_keys": {"a": "sk-first-0123456789"}})
+    settings.CREDENTIALS_KEYS = ["A" * 42 + "A="]
+
+    body = client.get(PATH).json()
+    assert body["api_keys"] is None
+    assert (body["twilio_auth_token"], body["telnyx_api_key"]) == ("unreadable", "unreadable")
+    assert put(client, body | {"name": "New"}).status_code == 200
+    assert put(client, {"api_keys": {"b": "sk-again-0123456789"}}).json()["api_keys"] == {
+        "b": "…6789"
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "wrong"),
     [

@@ -117,6 +117,19 @@ def test_a_new_telnyx_key_of_which_nothing_tells_is_a_row_of_its_own(organizatio
     assert client.get(PATH).json()["telnyx_connection_id"] is None
 
 
+def test_what_was_read_can_be_put_back_with_a_new_key(organization, client, sandbox):
+    body = client.get(PATH).json() | {"telnyx_api_key": "KEYacme.second-77aa"}
+
+    answer = put(client, body)
+
+    assert answer.status_code == 200
+    assert answer.json()["telnyx_connection_id"] == CONNECTION
+    assert answer.json()["telnyx_messaging_profile_id"] == body["telnyx_messaging_profile_id"]
+    assert secrets(organization, "telnyx") == [(TELNYX_KEY, False), (body["telnyx_api_key"], True)]
+    told = organization.provider_accounts.get(provider="telnyx", is_default=True).last_check
+    assert (told["connection"]["usable"], told["messaging_profile"]["usable"]) == (True, True)
+
+
 def test_credentials_that_are_stored_already_are_the_same_row_enabled_again(
     organization, client, sandbox
 ):

@@ -5,9 +5,9 @@ from django import forms
 from django.contrib import admin, messages
 
 from burki.errors import BurkiError, InvalidRequest, sentence
+from burki.text import money
 from numbers.services.checking import account_warnings, check_account, keep_result, result_of
 from numbers.services.proving import Proven, prove_credentials
-from numbers.services.spending import money
 from organizations.admin import KeptAdmin, admin_actor
 from organizations.credentials import (
     change_account,

@@ -15,11 +15,10 @@ from burki.fields import (
     TextField,
     optional_text,
 )
-from burki.text import instant
+from burki.text import instant, money
 from numbers.services.checking import account_warnings
 from numbers.services.organization_settings import Configuration, shown_credentials
 from numbers.services.proving import Proven
-from numbers.services.spending import money
 from organizations.models import Organization, ProviderAccount
 from organizations.services import shown_keys
 

@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from burki.errors import PermissionDenied
 from burki.logs import emit
+from burki.text import money
 from numbers import clocks
 from numbers.clocks import Deadline
 from numbers.exceptions import CheckFailed, NotConfigured, ProviderError, ProviderRefused
@@ -15,7 +16,6 @@ from numbers.providers.base import AccountStanding, AccountStatus, NumberProvide
 from numbers.providers.registry import driver_for
 from numbers.services.accounts import credentials_of, named_routing
 from numbers.services.proving import check_routing
-from numbers.services.spending import money
 from organizations import audit
 from organizations.actors import Actor
 from organizations.models import Provider, ProviderAccount

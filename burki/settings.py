@@ -231,13 +231,18 @@ SPECTACULAR_SETTINGS = {
 
 # True says that the providers' addresses below lead to a stand-in, and that this is meant.
 SANDBOX = env.bool("SANDBOX", default=False)
-TWILIO_API_BASE_URL = env.str("TWILIO_API_BASE_URL", default="https://api.twilio.com").rstrip("/")
-TWILIO_PRICING_BASE_URL = env.str(
-    "TWILIO_PRICING_BASE_URL", default="https://pricing.twilio.com"
+# With it, addresses that are not given are those of `make run`'s own, never the real ones.
+_SANDBOX_URL = SANDBOX and f"http://127.0.0.1:{env.int('SANDBOX_PORT', default=8100)}"
+TWILIO_API_BASE_URL = env.str(
+    "TWILIO_API_BASE_URL", default=_SANDBOX_URL or "https://api.twilio.com"
 ).rstrip("/")
-TELNYX_API_BASE_URL = env.str("TELNYX_API_BASE_URL", default="https://api.telnyx.com/v2").rstrip(
-    "/"
-)
+TWILIO_PRICING_BASE_URL = env.str(
+    "TWILIO_PRICING_BASE_URL", default=_SANDBOX_URL or "https://pricing.twilio.com"
+).rstrip("/")
+TELNYX_API_BASE_URL = env.str(
+    "TELNYX_API_BASE_URL",
+    default=f"{_SANDBOX_URL}/v2" if SANDBOX else "https://api.telnyx.com/v2",
+).rstrip("/")
 
 # The platform's own provider accounts (`ProviderAccount.source = environment`).
 TWILIO_ACCOUNT_SID = env.str("TWILIO_ACCOUNT_SID", default="")

@@ -147,7 +147,8 @@ def known_connections(
 def learn_public_key(driver: NumberProvider, account: ProviderAccount) -> None:
     """Without the account's public key no call to its numbers could be answered. Ask for it, once;
     that the provider does not tell now stops nothing: the next purchase asks again."""
-    if account.public_key or (account.source == _ENVIRONMENT and settings.TELNYX_PUBLIC_KEY):
+    given = account.source == _ENVIRONMENT and settings.TELNYX_PUBLIC_KEY
+    if not driver.uses_connections or account.public_key or given:
         return
     try:
         account.public_key = driver.public_key()

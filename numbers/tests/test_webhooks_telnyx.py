@@ -3,6 +3,7 @@
 import base64
 import time
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -55,7 +56,8 @@ def test_a_published_vector_is_accepted(organization, monkeypatch):
     public = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
     key = Ed25519PrivateKey.from_private_bytes(seed)
     assert key.public_key().public_bytes_raw() == public
-    monkeypatch.setattr(time, "time", lambda: 1700000000.0)
+    then = SimpleNamespace(time=lambda: 1700000000.0)
+    monkeypatch.setattr("numbers.webhooks.telnyx.time", then)
     ProviderAccount.objects.filter(organization=organization, provider="telnyx").update(
         public_key="11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
     )

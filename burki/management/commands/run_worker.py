@@ -57,6 +57,8 @@ class Command(BaseCommand):
                     app.run_worker_async(
                         queues=queues,
                         concurrency=concurrency,
+                        # How late a job that is tried again may be; new ones are announced.
+                        fetch_job_polling_interval=1.0 if queues == ["calls"] else 5.0,
                         install_signal_handlers=False,
                         shutdown_graceful_timeout=20,
                     )

@@ -66,7 +66,8 @@ class Command(BaseCommand):
         quiet = os.environ | {"LOG_LEVEL": "WARNING"}
         subprocess.run(manage, cwd=settings.BASE_DIR, env=quiet, check=True)
         for queues in (["calls"], ["settle"], ["default", "bulk"]):
-            self.start("manage.py", "run_worker", "--queues", *queues)
+            most = "16" if queues == ["calls"] else "4"
+            self.start("manage.py", "run_worker", "--queues", *queues, "--concurrency", most)
         self.start(
             "-m", "gunicorn", "burki.wsgi", "-c", "python:burki.gunicorn_conf",
             "-b", f"127.0.0.1:{port}", "--threads", "8",

@@ -29,13 +29,15 @@ run: $(VENV)/run.stamp
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow"
 
-# What only the browser tests need: a Chromium of the system, and axe-core, which finds what people
-# with disabilities could not use.
+# What only the slow tests need: a Chromium of the system and axe-core, which finds what people with
+# disabilities could not use; Node and PHP, which run the examples for clients.
 CHROMIUM ?= /usr/bin/chromium
 AXE := .tools/node_modules/axe-core/axe.min.js
 APT := $(shell test "$$(id -u)" = 0 || echo sudo) apt-get
 
 tools: $(CHROMIUM) $(AXE)
+	command -v node >/dev/null || { $(APT) update -q && $(APT) install -qy nodejs; }
+	php -m 2>/dev/null | grep -q curl || { $(APT) update -q && $(APT) install -qy php-cli php-curl; }
 
 $(CHROMIUM):
 	$(APT) update -q && $(APT) install -qy chromium

@@ -3,6 +3,7 @@ and only if the row does; the tasks themselves are in `numbers.tasks`, which imp
 
 from contextlib import suppress
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -41,3 +42,17 @@ def compare_account_later(account_id: int) -> None:
     )
     with suppress(AlreadyEnqueued), transaction.atomic():
         job.defer(account_id=account_id)
+
+
+def buy_next_later(bulk_id: UUID, *, lane: int, after: timedelta = timedelta()) -> None:
+    """The next number of a bulk purchase. A lane has one job that runs and one that waits."""
+    name = f"bulk:{bulk_id}:{lane}"
+    job = app.configure_task(
+        "numbers.tasks.buy_next",
+        queue="bulk",
+        lock=name,
+        queueing_lock=name,
+        schedule_at=timezone.now() + after,
+    )
+    with suppress(AlreadyEnqueued), transaction.atomic():
+        job.defer(bulk_id=str(bulk_id), lane=lane)

@@ -75,8 +75,20 @@ def world(organization, other_organization, sandbox):
         format="json",
     )
     assert bought.status_code == 200
+    many = client.post(
+        "/phone-numbers/bulk-purchases",
+        {"provider": "twilio", "quantity": 1, "criteria": {}, "friendly_name": SECRET},
+        headers={"Idempotency-Key": "many"},
+        format="json",
+    )
+    assert many.status_code == 202
     sandbox.clear_requests()
-    return {"number": number, "purchase": bought["Purchase-Id"], "assistant": assistant.pk}
+    return {
+        "number": number,
+        "purchase": bought["Purchase-Id"],
+        "assistant": assistant.pk,
+        "bulk": many.json()["id"],
+    }
 
 
 def caller(kind: str, route: Route, organization, other_organization) -> APIClient:
@@ -145,8 +157,9 @@ def ask(client: APIClient, route: Route, names: dict):
     url = (route.url or route.path).format(**names)
     body = None if route.body is None else json.dumps(filled(route.body, names))
     if body is None:
-        return client.generic(route.method, url)
-    return client.generic(route.method, url, body, content_type="application/json")
+        return client.generic(route.method, url, headers=route.headers)
+    kind = "application/json"
+    return client.generic(route.method, url, body, content_type=kind, headers=route.headers)
 
 
 @pytest.mark.parametrize("kind", CALLERS)

@@ -1,3 +1,4 @@
+from numbers.models.bulk import BulkItem, BulkPurchase
 from numbers.models.fallbacks import FallbackPurchase
 from numbers.models.inventory import Comparison, Finding
 from numbers.models.offers import Offer, ProviderSetup
@@ -6,6 +7,8 @@ from numbers.models.purchases import Purchase
 from numbers.models.releases import Release
 
 __all__ = [
+    "BulkItem",
+    "BulkPurchase",
     "Comparison",
     "FallbackPurchase",
     "Finding",

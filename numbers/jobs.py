@@ -45,14 +45,14 @@ def compare_account_later(account_id: int) -> None:
 
 
 def buy_next_later(bulk_id: UUID, *, lane: int, after: timedelta = timedelta()) -> None:
-    """The next number of a bulk purchase. A lane has one job that runs and one that waits."""
-    name = f"bulk:{bulk_id}:{lane}"
+    """The next number of a bulk purchase, unless the lane has a job that waits. Two that run at
+    once are harmless; a lock against them would let each wait for the worker's next look, five
+    seconds."""
     job = app.configure_task(
         "numbers.tasks.buy_next",
         queue="bulk",
-        lock=name,
-        queueing_lock=name,
-        schedule_at=timezone.now() + after,
+        queueing_lock=f"bulk:{bulk_id}:{lane}",
+        schedule_at=timezone.now() + after if after else None,
     )
     with suppress(AlreadyEnqueued), transaction.atomic():
         job.defer(bulk_id=str(bulk_id), lane=lane)

@@ -184,8 +184,10 @@ class World:
             stop(process)
 
     @contextlib.contextmanager
-    def worker(self, **environment: str) -> Iterator[subprocess.Popen]:
-        process = self._start("manage.py", "run_worker", "--queues", "settle", **environment)
+    def worker(self, *queues: str, **environment: str) -> Iterator[subprocess.Popen]:
+        """Of `settle` without `queues`."""
+        arguments = ("run_worker", "--queues", *(queues or ("settle",)))
+        process = self._start("manage.py", *arguments, **environment)
         try:
             yield process
         finally:
@@ -281,7 +283,9 @@ print(json.dumps({{n: make_client(make_organization(n, **f)).key for n, f in ten
 
         def awake() -> Any:
             news = json.dumps({"type": "job_inserted", "job_id": 0})
-            self.postgres.rows("SELECT pg_notify('procrastinate_queue_v1#settle', %s)", news)
+            for queue in ("settle", "bulk"):
+                channel = f"procrastinate_queue_v1#{queue}"
+                self.postgres.rows("SELECT pg_notify(%s, %s)", channel, news)
             return condition()
 
         return wait_until(awake, what)

@@ -44,6 +44,7 @@ STATUS: dict[str, int] = {
     "release_in_progress": 409,
     "number_was_bought_again": 409,
     "not_decidable": 409,
+    "not_cancellable": 409,
     "inventory_conflict": 409,
     "number_conflict": 409,
     "already_verified": 409,

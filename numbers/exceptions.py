@@ -279,6 +279,12 @@ class IdempotencyKeyReused(PurchaseError):
         )
 
 
+class NotCancellable(BurkiError):
+    """A bulk purchase that has ended cannot be cancelled."""
+
+    code = "not_cancellable"
+
+
 class NotDecidable(PurchaseError):
     """There is nothing for a person to decide about this purchase now."""
 

@@ -3,6 +3,7 @@ and only if the row does; the tasks themselves are in `numbers.tasks`, which imp
 
 from contextlib import suppress
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -89,3 +90,17 @@ def check_account_later(account_id: int, *, after: timedelta) -> None:
     )
     with suppress(AlreadyEnqueued), transaction.atomic():
         job.defer(account_id=account_id)
+
+
+def buy_next_later(bulk_id: UUID, *, lane: int, after: timedelta = timedelta()) -> None:
+    """The next number of a bulk purchase, unless the lane has a job that waits. Two that run at
+    once are harmless; a lock against them would let each wait for the worker's next look, five
+    seconds."""
+    job = app.configure_task(
+        "numbers.tasks.buy_next",
+        queue="bulk",
+        queueing_lock=f"bulk:{bulk_id}:{lane}",
+        schedule_at=timezone.now() + after if after else None,
+    )
+    with suppress(AlreadyEnqueued), transaction.atomic():
+        job.defer(bulk_id=str(bulk_id), lane=lane)

@@ -14,7 +14,9 @@ from procrastinate.jobs import Status
 from numbers import clocks, inventory, jobs, reconcile
 from numbers.clocks import after
 from numbers.exceptions import ProviderError
-from numbers.models import Purchase, Release
+from numbers.models import BulkPurchase, Purchase, Release
+from numbers.services import bulk_work
+from numbers.services.bulk import LANES
 from numbers.services.checking import check_account as check
 from numbers.services.finishing import finish_number as finish
 from numbers.services.inbound import inbox, messages
@@ -164,6 +166,21 @@ def check_account(*, account_id: int) -> None:
         check(account=account, actor=Actor.system("check"))
     except ProviderError as error:
         logger.warning("account %s was not checked: %s", account_id, error.code)
+
+
+@app.task(name="numbers.tasks.buy_next", queue="bulk")
+def buy_next(*, bulk_id: str, lane: int) -> None:
+    """SPENDS MONEY, as somebody asked for: see `numbers.services.bulk_work`."""
+    bulk_work.buy_next(UUID(bulk_id), lane=lane)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="numbers.tasks.resume_bulks", queue="bulk", queueing_lock="resume_bulks")
+def resume_bulks(timestamp: int) -> None:
+    """Bulk purchases whose jobs failed, or that waited for a purchase in doubt, go on."""
+    for pk in BulkPurchase.objects.filter(state="running").values_list("pk", flat=True):
+        for lane in range(LANES):
+            jobs.buy_next_later(pk, lane=lane)
 
 
 @app.periodic(cron="17 3 * * *")

@@ -3,11 +3,13 @@
     CRASH_AT    the event, such as purchase.answered
     CRASH_WITH  kill (itself, the default), stop (itself, until SIGCONT), or sleep
     CRASH_SLEEP seconds to sleep
+    CRASH_AFTER how often the event passes before (0 by default)
     CRASH_ONCE  a file that the first process to get there makes: only that one crashes
 
 Nothing in the program knows of it: events are log records.
 """
 
+import itertools
 import logging
 import os
 import signal
@@ -17,6 +19,8 @@ import time
 from burki.settings import *  # noqa: F403
 from burki.settings import LOGGING
 
+_passed = itertools.count()
+
 
 class CrashHandler(logging.Handler):
     def createLock(self) -> None:  # noqa: N802
@@ -24,7 +28,9 @@ class CrashHandler(logging.Handler):
         self.lock = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        if getattr(record, "event", "") != os.environ["CRASH_AT"] or not first_time():
+        if getattr(record, "event", "") != os.environ["CRASH_AT"]:
+            return
+        if next(_passed) < int(os.environ.get("CRASH_AFTER", "0")) or not first_time():
             return
         how = os.environ.get("CRASH_WITH", "kill")
         if how == "sleep":

@@ -295,7 +295,9 @@ Membership.objects.create(organization=tenant, user=user, role={role!r})
 
         def awake() -> Any:
             news = json.dumps({"type": "job_inserted", "job_id": 0})
-            self.postgres.rows("SELECT pg_notify('procrastinate_queue_v1#settle', %s)", news)
+            for queue in ("settle", "bulk"):
+                channel = f"procrastinate_queue_v1#{queue}"
+                self.postgres.rows("SELECT pg_notify(%s, %s)", channel, news)
             return condition()
 
         return wait_until(awake, what)

@@ -4,7 +4,7 @@ Paths may name `{number}`, `{purchase}`, `{assistant}` …: objects of the organ
 right callers belong to (`test_tenancy.world`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from organizations.permissions import (
@@ -26,6 +26,7 @@ class Route:
     scope: str | None  # None: needs no key; ANY: a role or a key that may do anything at all
     url: str = ""  # the path filled in; `path` without names needs none
     body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
     status: int = 200  # for somebody who may
     foreign: int = 404  # for another tenant who has the scope; lists of their own are 200
 
@@ -117,6 +118,33 @@ ROUTES = [
         path="/api/v1/assistants/<assistant_id>/signing-secret",
         url="/api/v1/assistants/{assistant}/signing-secret",
         scope=ASSISTANTS_WRITE,
+    ),
+    Route(
+        method="POST",
+        path=f"{NUMBERS}/bulk-purchases",
+        scope=NUMBERS_PURCHASE,
+        body={"provider": "twilio", "quantity": 1, "criteria": {}, "assistant_id": "{assistant}"},
+        headers={"Idempotency-Key": "one"},
+        status=202,
+    ),
+    Route(method="GET", path=f"{NUMBERS}/bulk-purchases", scope=NUMBERS_READ, foreign=200),
+    Route(
+        method="GET",
+        path=f"{NUMBERS}/bulk-purchases/<pk>",
+        url=f"{NUMBERS}/bulk-purchases/{{bulk}}",
+        scope=NUMBERS_READ,
+    ),
+    Route(
+        method="GET",
+        path=f"{NUMBERS}/bulk-purchases/<pk>/numbers",
+        url=f"{NUMBERS}/bulk-purchases/{{bulk}}/numbers",
+        scope=NUMBERS_READ,
+    ),
+    Route(
+        method="POST",
+        path=f"{NUMBERS}/bulk-purchases/<pk>/cancel",
+        url=f"{NUMBERS}/bulk-purchases/{{bulk}}/cancel",
+        scope=NUMBERS_PURCHASE,
     ),
     Route(
         method="POST",

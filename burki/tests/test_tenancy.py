@@ -78,6 +78,13 @@ def world(organization, other_organization, sandbox):
         format="json",
     )
     assert bought.status_code == 200
+    many = client.post(
+        "/phone-numbers/bulk-purchases",
+        {"provider": "twilio", "quantity": 1, "criteria": {}, "friendly_name": SECRET},
+        headers={"Idempotency-Key": "many"},
+        format="json",
+    )
+    assert many.status_code == 202
     sandbox.clear_requests()
     return {
         "number": number,
@@ -86,6 +93,7 @@ def world(organization, other_organization, sandbox):
         "account": organization.provider_accounts.get(provider="telnyx").pk,
         "key": organization.api_keys.get().pk,
         "number_id": PhoneNumber.objects.get(phone_number=number).pk,
+        "bulk": many.json()["id"],
     }
 
 
@@ -160,8 +168,9 @@ def ask(client: APIClient, route: Route, names: dict):
     url = (route.url or route.path).format(**names)
     body = None if route.body is None else json.dumps(filled(route.body, names))
     if body is None:
-        return client.generic(route.method, url)
-    return client.generic(route.method, url, body, content_type="application/json")
+        return client.generic(route.method, url, headers=route.headers)
+    kind = "application/json"
+    return client.generic(route.method, url, body, content_type=kind, headers=route.headers)
 
 
 @pytest.mark.parametrize("kind", CALLERS)

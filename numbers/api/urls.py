@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from burki.api import JSONArrayParser, JSONOrFormParser, LabelledFormParser
 from numbers.api.activity_views import ActivityViewSet, SigningSecretViewSet
 from numbers.api.assignment_views import AssignmentViewSet, NumberListViewSet
+from numbers.api.bulk_views import BulkViewSet
 from numbers.api.inventory_views import InventoryViewSet
 from numbers.api.organization_views import OrganizationViewSet, ProviderAccountViewSet
 from numbers.api.proof_views import ProofViewSet
@@ -13,6 +14,8 @@ from numbers.api.setup_views import CallerIdViewSet, NumberSetupViewSet
 from numbers.api.views import PhoneNumberViewSet
 
 router = SimpleRouter(trailing_slash=False)
+# First: the number of a phone number may be anything but a slash.
+router.register("phone-numbers/bulk-purchases", BulkViewSet, basename="bulk-purchase")
 router.register("phone-numbers", PhoneNumberViewSet, basename="phone-number")
 
 _setup = NumberSetupViewSet.as_view

@@ -1,7 +1,6 @@
 """The phone-number endpoints, served under `/` and `/api/v1/` alike."""
 
 import logging
-import uuid
 from typing import Any
 
 from django.db.models import Case, IntegerField, Value, When
@@ -11,12 +10,13 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from burki.api import exception_handler
-from burki.errors import BurkiError, InvalidRequest, NotFound, Unavailable
+from burki.errors import BurkiError, NotFound, Unavailable
 from burki.fields import validated
 from burki.filters import filtered
 from burki.paging import KeysetPagination
 from numbers.api import schema
 from numbers.api.assignment_serializers import ChangeRequest
+from numbers.api.idempotency import as_uuid, idempotency_key
 from numbers.api.serializers import (
     PhoneNumberSerializer,
     PurchaseRequest,
@@ -39,7 +39,6 @@ from numbers.services.lookup import live_number
 from numbers.services.preview import preview_purchase
 from numbers.services.purchase import purchase_number
 from numbers.services.release import release_number
-from numbers.services.requests import KEY_MAX
 from numbers.services.search import ALL, SearchResult, clean_criteria, search_numbers
 from organizations.permissions import (
     NUMBERS_PURCHASE,
@@ -107,7 +106,7 @@ class PhoneNumberViewSet(GenericViewSet):
         bought = purchase_number(
             actor=request.user,
             organization=request.organization,
-            idempotency_key=_idempotency_key(request),
+            idempotency_key=idempotency_key(request),
             **wanted,
         )
         response = Response(purchase_answer(bought.purchase))
@@ -131,7 +130,7 @@ class PhoneNumberViewSet(GenericViewSet):
         done = release_number(
             actor=request.user,
             organization=request.organization,
-            idempotency_key=_idempotency_key(request),
+            idempotency_key=idempotency_key(request),
             **wanted,
         )
         response = Response(release_answer(done.release))
@@ -203,7 +202,7 @@ class PhoneNumberViewSet(GenericViewSet):
 
     def _purchase(self, purchase_id: str) -> Purchase:
         purchase = Purchase.objects.filter(
-            organization=self.request.organization, pk=_uuid(purchase_id)
+            organization=self.request.organization, pk=as_uuid(purchase_id)
         ).first()
         if purchase is None:
             raise NotFound(f"Purchase {purchase_id} not found")
@@ -250,21 +249,6 @@ class PhoneNumberViewSet(GenericViewSet):
         return self.request.build_absolute_uri(path)
 
 
-def _idempotency_key(request) -> str | None:
-    """The `Idempotency-Key` header, bare or in quotes, in the API's own namespace."""
-    given = request.headers.get("Idempotency-Key")
-    if given is None:
-        return None
-    key = given.strip()
-    if len(key) >= 2 and key[0] == key[-1] == '"':
-        key = key[1:-1]
-    if not 1 <= len(key) <= KEY_MAX or not key.isprintable():
-        raise InvalidRequest(
-            f"Idempotency-Key must be 1 to {KEY_MAX} printable characters",
-        )
-    return f"api:{key}"
-
-
 def _providers(result: SearchResult) -> dict[str, Any]:
     answered = {name: {"success": True, "count": n} for name, n in result.counts.items()}
     failed = {
@@ -272,10 +256,3 @@ def _providers(result: SearchResult) -> dict[str, Any]:
         for name, error in result.failures.items()
     }
     return answered | failed
-
-
-def _uuid(text: str) -> uuid.UUID | None:
-    try:
-        return uuid.UUID(text)
-    except ValueError:
-        return None

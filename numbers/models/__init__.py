@@ -1,3 +1,4 @@
+from numbers.models.bulk import BulkItem, BulkPurchase
 from numbers.models.caller_ids import VerifiedCallerId
 from numbers.models.fallbacks import FallbackPurchase
 from numbers.models.inbound import (
@@ -16,6 +17,8 @@ from numbers.models.releases import Release
 from numbers.models.replay_keys import PurchaseReplayKey, ReleaseReplayKey
 
 __all__ = [
+    "BulkItem",
+    "BulkPurchase",
     "Call",
     "Comparison",
     "Direction",

@@ -13,11 +13,11 @@ from typing import Any
 
 from assistants.secret_names import is_secret_name
 from burki.errors import InvalidRequest
+from burki.fields import JSON_DEPTH_MAX, walk_json
 from burki.text import is_storable
 from organizations.crypto import decrypt, encrypt, rotate
 
 MAX_BYTES = 64_000  # of all settings of an assistant, as they are stored
-MAX_DEPTH = 32
 MAX_SECRETS = 100
 
 _SEALED, _SHOWN = "__sealed__", "shown"  # a leaf of the stored tree: {_SEALED: token, _SHOWN: "…"}
@@ -44,9 +44,10 @@ def check(name: str, value: Any) -> None:
             "The name of a setting must have at most 100 characters, without NUL characters and "
             "lone surrogates"
         )
-    for found, depth in _walk(value, 1):
-        if depth > MAX_DEPTH:
-            raise InvalidRequest(f"{name} must not be nested more than {MAX_DEPTH} levels deep")
+    for found, depth in walk_json(value, 1):
+        if depth > JSON_DEPTH_MAX:
+            most = f"{JSON_DEPTH_MAX} levels deep"
+            raise InvalidRequest(f"{name} must not be nested more than {most}")
         if isinstance(found, str) and not is_storable(found):
             raise InvalidRequest(f"{name} must not contain NUL characters or lone surrogates")
         if isinstance(found, float) and not math.isfinite(found):
@@ -126,20 +127,6 @@ def holds_secrets(stored: Any) -> bool:
 
 
 # --- Walking ------------------------------------------------------------------------------------
-
-
-def _walk(value: Any, depth: int) -> Iterator[tuple[Any, int]]:
-    """Every value and every name, down to one level more than is allowed."""
-    yield value, depth
-    if depth > MAX_DEPTH:
-        return
-    if isinstance(value, dict):
-        for name, below in value.items():
-            yield name, depth
-            yield from _walk(below, depth + 1)
-    elif isinstance(value, list):
-        for below in value:
-            yield from _walk(below, depth + 1)
 
 
 def _items(value: Any) -> Iterator[tuple[str | int, Any]]:

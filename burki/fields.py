@@ -10,10 +10,10 @@ from typing import Any
 
 from rest_framework import serializers
 
-from burki.text import is_clean
+from burki.text import is_clean, is_storable
 
 _LARGEST_ID = 2**63 - 1  # what PostgreSQL's bigint holds
-_DEPTH_MAX = 32
+JSON_DEPTH_MAX = 32
 _AMOUNT = re.compile(r"[0-9]{1,7}(?:\.[0-9]{1,5})?")
 
 
@@ -148,33 +148,33 @@ class JSONObjectField(StrictField):
         super().bind(field_name, parent)
         self.message = (
             f"{field_name} must be a JSON object of at most {self.most // 1000} kB, nested at most "
-            f"{_DEPTH_MAX} levels deep, without NUL characters and infinite numbers"
+            f"{JSON_DEPTH_MAX} levels deep, without NUL characters and infinite numbers"
         )
 
     def is_right(self, value: Any) -> bool:
         return (
             isinstance(value, dict)
-            and all(_is_kept(found, depth) for found, depth in _walk(value, 1))
+            and all(_is_kept(found, depth) for found, depth in walk_json(value, 1))
             and len(json.dumps(value)) <= self.most
         )
 
 
 def _is_kept(value: Any, depth: int) -> bool:
     if isinstance(value, str):
-        return not any(c == "\0" or "\ud800" <= c <= "\udfff" for c in value)
-    return depth <= _DEPTH_MAX and not (isinstance(value, float) and not math.isfinite(value))
+        return is_storable(value)
+    return depth <= JSON_DEPTH_MAX and not (isinstance(value, float) and not math.isfinite(value))
 
 
-def _walk(value: Any, depth: int) -> Iterator[tuple[Any, int]]:
+def walk_json(value: Any, depth: int) -> Iterator[tuple[Any, int]]:
     """Every value and every name in it, down to one level more than is allowed."""
     yield value, depth
-    if depth > _DEPTH_MAX:
+    if depth > JSON_DEPTH_MAX:
         return
     if isinstance(value, dict):
         yield from ((name, depth) for name in value)
     below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     for item in below:
-        yield from _walk(item, depth + 1)
+        yield from walk_json(item, depth + 1)
 
 
 def row_id(text: str) -> int:

@@ -40,10 +40,6 @@ _KINDS: dict[str, tuple[type, str]] = {
 }
 
 
-class _IsActiveField(StrictBoolean):
-    message = "is_active must be true or false"
-
-
 class AssistantRequest(serializers.Serializer):
     """What has a meaning here. Everything else is a setting (`settings_of`)."""
 
@@ -62,7 +58,7 @@ class AssistantRequest(serializers.Serializer):
     telnyx_connection_id = PatternField(
         r"[A-Za-z0-9\-]{1,64}", says="at most 64 letters and digits"
     )
-    is_active = _IsActiveField(required=False)
+    is_active = StrictBoolean(message="is_active must be true or false", required=False)
     twilio_config = OverrideField("account_sid", "auth_token")
     telnyx_config = OverrideField("api_key", "connection_id")
 

@@ -126,8 +126,8 @@ class Configuration:
 
 def configuration(organization: Organization) -> list[Configuration]:
     """For each provider, what decides without an assistant's own account. Asks no provider."""
-    own = ProviderAccount.objects.filter(organization=organization).select_related("organization")
-    rows = list(own)
+    own = ProviderAccount.objects.filter(organization=organization, only_for_assistants=False)
+    rows = list(own.select_related("organization"))
     return [_configuration(provider, rows, organization) for provider in Provider.values]
 
 

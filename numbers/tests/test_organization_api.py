@@ -314,6 +314,20 @@ def test_the_platform_s_account_is_named_and_nothing_is_told_of_it(bare, setting
     assert body["is_configured"] is False
 
 
+def test_an_account_that_only_assistants_use_is_not_the_organization_s(bare, settings, sandbox):
+    settings.TWILIO_ACCOUNT_SID, settings.TWILIO_AUTH_TOKEN = SID, "environment-token-9e1c"
+    for provider in ("twilio", "telnyx"):
+        ProviderAccount.objects.create(
+            organization=bare, provider=provider, only_for_assistants=True
+        )
+
+    found = make_client(bare).get(f"{PATH}/configuration-status").json()["providers"]
+
+    assert found["twilio"]["source"] == "environment"
+    assert found["telnyx"]["configured"] is False
+    assert found["telnyx"]["warnings"] == ["Enter Telnyx credentials for the organization."]
+
+
 def test_what_would_stop_a_purchase_is_a_warning(organization, client, sandbox):
     organization.provider_accounts.filter(provider="twilio").update(is_default=False)
     organization.provider_accounts.filter(provider="telnyx").update(is_active=False)

@@ -228,11 +228,15 @@ def test_a_message_is_recorded_by_the_worker(desk):
 
 
 def test_the_same_message_in_two_events_is_one_message(desk):
+    desk.assistant.sms_webhook_url = "https://127.0.0.1:9/sms"
+    desk.assistant.save()
     for event_id in ("e1", "e2"):
         from_telnyx(event_of("message.received", text_payload(desk), event_id))
-    work()
+    work(most=2)
 
     assert (WebhookDelivery.objects.count(), Message.objects.count()) == (2, 1)
+    jobs = ProcrastinateJob.objects.values_list("task_name", flat=True)
+    assert list(jobs) == ["numbers.tasks.hand_over_message"]
 
 
 @pytest.mark.parametrize(

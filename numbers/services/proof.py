@@ -127,7 +127,7 @@ def _keep(seen: dict[int, Seen], at: datetime) -> int:
     rows = PhoneNumber.objects.select_for_update(no_key=True).order_by("pk")
     fresh = [
         row
-        for row in rows.filter(pk__in=seen, status=Status.ACTIVE)
+        for row in rows.filter(pk__in=seen)
         if (row.webhook_checked_at is None or row.webhook_checked_at <= at)
         and all(getattr(row, n) == getattr(seen[row.pk].number, n) for n in findings.COMPARED)
     ]

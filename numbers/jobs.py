@@ -57,15 +57,17 @@ def hand_over_later(message_id: int, *, after: timedelta = timedelta(0)) -> None
     ).defer(message_id=message_id)
 
 
-def verify_number_later(
-    phone_number_id: int, *, after: timedelta | None = None, tries: int = 0
+def verify_numbers_later(
+    phone_number_ids: list[int], *, after: timedelta | None = None, tries: int = 0
 ) -> None:
-    """Read back what the provider has for a number that was just bought or changed. Any number of
-    such jobs is harmless."""
+    """Read back what the provider has for numbers that were just bought or changed, one after the
+    other. Any number of such jobs is harmless."""
+    if not phone_number_ids:
+        return
     wait = clocks.after(clocks.VERIFY_AFTER) if after is None else after
     app.configure_task(
-        "numbers.tasks.verify_number", queue="default", schedule_at=timezone.now() + wait
-    ).defer(phone_number_id=phone_number_id, tries=tries)
+        "numbers.tasks.verify_numbers", queue="default", schedule_at=timezone.now() + wait
+    ).defer(phone_number_ids=phone_number_ids, tries=tries)
 
 
 def compare_account_later(account_id: int, *, after: timedelta = timedelta(0)) -> None:

@@ -136,10 +136,10 @@ def compare_inventories(timestamp: int) -> None:
         jobs.compare_account_later(account.pk, after=wait)
 
 
-@app.task(name="numbers.tasks.verify_number", queue="default")
-def verify_number(*, phone_number_id: int, tries: int) -> None:
+@app.task(name="numbers.tasks.verify_numbers", queue="default")
+def verify_numbers(*, phone_number_ids: list[int], tries: int) -> None:
     """After a change; a few times more while the provider does not show what was set."""
-    verify_and_look_again(phone_number_id, tries=tries, actor=Actor.system("verify"))
+    verify_and_look_again(phone_number_ids, tries=tries, actor=Actor.system("verify"))
 
 
 @app.task(name="numbers.tasks.compare_account", queue="default")

@@ -1,6 +1,7 @@
 """Which assistant answers a number, and what the number is called.
 
 Assigning is ours alone: calls and messages reach our own webhooks, which look the assistant up.
+That they really do is verified soon afterwards.
 Locks are taken in the order organization, assistant, number, as everywhere; releases, purchases
 and the deletion of assistants take the organization's first, too.
 """
@@ -16,6 +17,7 @@ from django.db.models.functions import Now
 from assistants.models import Assistant
 from burki.errors import InvalidRequest, NotFound
 from burki.text import is_clean
+from numbers import jobs
 from numbers.exceptions import NumberConflict, ProviderError, RequestFailed
 from numbers.models import Finding, PhoneNumber
 from numbers.providers.base import Routing
@@ -71,6 +73,7 @@ def assign_number(
         assistant = _lock_assistant(organization, assistant_id)
         number = _lock_number(organization, number_id)
         before = _assign(number, assistant, actor, organization)
+        jobs.verify_numbers_later([number.pk])
     return Assigned(number=number, assistant=assistant, before=before)
 
 
@@ -86,6 +89,7 @@ def unassign_number(
         lock_organization(organization.pk)
         asked = None if assistant_id is None else _lock_assistant(organization, assistant_id)
         number = _lock_number(organization, number_id)
+        jobs.verify_numbers_later([number.pk])
         return _take_away(number, asked, actor, organization)
 
 
@@ -119,6 +123,7 @@ def bulk_assign(
                 failures[number_id] = error.detail
             else:
                 assigned.append(number)
+        jobs.verify_numbers_later([number.pk for number in assigned])
     return BulkAssigned(assistant=assistant, assigned=assigned, failures=failures)
 
 
@@ -162,6 +167,7 @@ def assign_by_number(
         before = _assign(number, assistant, actor, organization)
         if friendly_name:
             _rename(number, friendly_name, actor, organization)
+        jobs.verify_numbers_later([number.pk])
     drift = Finding.objects.open().filter(number=number, kind=Finding.Kind.DRIFT)
     return Assigned(
         number=number,
@@ -221,6 +227,7 @@ def update_number(
             _assign(number, assistant, actor, organization)
         elif assistant_id == UNASSIGN and number.assistant_id is not None:
             _take_away(number, None, actor, organization)
+        jobs.verify_numbers_later([number.pk])
     return number
 
 

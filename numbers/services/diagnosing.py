@@ -26,6 +26,7 @@ _WORDS = {
     "messaging_profile_id": "The messaging profile that messages are sent to",
     "voice_method": "The HTTP method for calls",
     "sms_method": "The HTTP method for messages",
+    "status_callback_method": "The HTTP method for learning of the end of calls",
     "voice_application_sid": "An application that takes the calls, so that their address is unused",
     "trunk_sid": "A SIP trunk that takes the calls, so that their address is unused",
     "sms_application_sid": "An application that takes the messages, so their address is unused",
@@ -123,7 +124,7 @@ def look_at(
     number: PhoneNumber, driver: NumberProvider
 ) -> tuple[OwnedNumber | None, Destinations | None]:
     """The number as it stands in the account that bought it. Raises `ProviderError`."""
-    owned = driver.find_number(number.phone_number)
+    owned = driver.find_number(number.phone_number, whole=True)
     if owned is None or not evidence.is_same_number(number, owned):
         return None, None
     return owned, driver.destinations(owned)
@@ -175,16 +176,6 @@ def _of_routing(
         for name, setting in different.items()
     ]
     if number.provider == "twilio":
-        wanted = voice_url_wanted(number)
-        if "voice_url" not in different and owned.routing.voice_url != wanted:
-            problems.append(
-                Problem(
-                    what="Calls are sent to an address that is not ours (any more).",
-                    has=evidence.shown(owned.routing.voice_url) or None,
-                    should_be=wanted,
-                    do=_set_again(number, sms=False),
-                )
-            )
         return problems
     if "connection_id" not in different:
         problems += _of_endpoint(

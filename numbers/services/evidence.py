@@ -76,7 +76,7 @@ def foreign(number: PhoneNumber, different: Differences) -> Differences:
 
     def set_by_us(name: str) -> Collection[str]:
         if name in _ROUTING:
-            return "", getattr(number, name), getattr(earlier.routing, name)
+            return "", getattr(number, name)
         return "", getattr(earlier, name, "")
 
     return {name: pair for name, pair in different.items() if pair["theirs"] not in set_by_us(name)}

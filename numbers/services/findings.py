@@ -30,6 +30,7 @@ COMPARED = (
     "connection_id",
     "messaging_profile_id",
     "sms_disabled",
+    "voice_webhook_url",
 )
 _BATCH = 500
 

@@ -85,7 +85,7 @@ def adopt_listed(
         findings.resolve(account, Kind.ORPHAN, number.phone_number, Resolution.ADOPTED)
         different = evidence.differences(number, owned)
         findings.note_drift(number, different, seen_at=database_now())
-        jobs.verify_number_later(number.pk)
+        jobs.verify_numbers_later([number.pk])
         audit.record(
             actor,
             "number.adopted",

@@ -5,6 +5,7 @@ all of its numbers at once. It says what was seen at a moment, of a row that has
 Nothing is changed at the provider.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -74,20 +75,22 @@ def verify_number(*, actor: Actor, number: PhoneNumber) -> PhoneNumber:
     return number
 
 
-def verify_and_look_again(phone_number_id: int, *, tries: int, actor: Actor) -> None:
-    """Verify a number after a change of it, and again later while the provider does not show what
-    was set, a few times. Nothing happens to a number that is not active any more."""
-    rows = PhoneNumber.objects.select_related("organization", "account")
-    number = rows.filter(pk=phone_number_id, status=Status.ACTIVE).first()
-    if number is None:
-        return
-    try:
-        number = verify_number(actor=actor, number=number)
-    except InventoryConflict:  # released meanwhile
-        return
-    if number.webhook_verdict != Verdict.VERIFIED and tries < len(clocks.VERIFY_AGAIN):
+def verify_and_look_again(phone_number_ids: Sequence[int], *, tries: int, actor: Actor) -> None:
+    """Verify numbers after a change of them, one after the other, and those for which the provider
+    does not show what was set again later, a few times. Nothing happens to a number that is not
+    active any more."""
+    again = []
+    for pk in phone_number_ids:
+        rows = PhoneNumber.objects.select_related("organization", "account")
+        number = rows.filter(pk=pk, status=Status.ACTIVE).first()
+        if number is None:
+            continue
+        with contextlib.suppress(InventoryConflict):  # released meanwhile
+            if verify_number(actor=actor, number=number).webhook_verdict != Verdict.VERIFIED:
+                again.append(pk)
+    if tries < len(clocks.VERIFY_AGAIN):
         wait = clocks.after(clocks.VERIFY_AGAIN[tries])
-        jobs.verify_number_later(number.pk, after=wait, tries=tries + 1)
+        jobs.verify_numbers_later(again, after=wait, tries=tries + 1)
 
 
 def trouble(error: ProviderError) -> str:
@@ -127,7 +130,7 @@ def _keep(seen: dict[int, Seen], at: datetime) -> int:
     rows = PhoneNumber.objects.select_for_update(no_key=True).order_by("pk")
     fresh = [
         row
-        for row in rows.filter(pk__in=seen, status=Status.ACTIVE)
+        for row in rows.filter(pk__in=seen)
         if (row.webhook_checked_at is None or row.webhook_checked_at <= at)
         and all(getattr(row, n) == getattr(seen[row.pk].number, n) for n in findings.COMPARED)
     ]

@@ -209,7 +209,7 @@ def _put_number(purchase: Purchase, order: Order, state: str, actor: Actor) -> s
         PhoneNumber.objects.filter(pk=purchase.number_id).update(**values)
     if state == State.COMPLETED:
         _finish_later(purchase, order)
-        jobs.verify_number_later(purchase.number_id)
+        jobs.verify_numbers_later([purchase.number_id])
     return ""
 
 

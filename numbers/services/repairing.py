@@ -147,7 +147,12 @@ def _require_active(number: PhoneNumber) -> None:
         raise InventoryConflict(f"{number} is not active.")
 
 
-def _set(number: PhoneNumber, owned: OwnedNumber, todo: Differences, driver: NumberProvider):
+def _set(
+    number: PhoneNumber,
+    owned: OwnedNumber,
+    todo: Differences,
+    driver: NumberProvider,
+) -> None:
     """Set what is in `todo`, and nothing else."""
     wanted = intended(number)
     on_number = {name: getattr(wanted.routing, name) for name in _ON_NUMBER if name in todo}
@@ -199,6 +204,8 @@ def _may_set(actor: Actor, number: PhoneNumber, names: dict[str, Any]) -> None:
     own = ProviderSetup.objects.filter(account=number.account, organization=number.organization)
     for name in shared:
         key = "connection_id" if name.startswith("connection_") else "messaging_profile_id"
+        if key == "connection_id" and number.voice_webhook_url:
+            continue  # it leads to the customer's own address, and no other number has it
         if not own.filter(**{key: getattr(number, key)}).exists():
             raise PermissionDenied(
                 f"{number} shares its {key.removesuffix('_id').replace('_', ' ')} with other "

@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 from assistants.models import Assistant
 from burki.errors import InvalidRequest
 from burki.text import is_clean
+from numbers import jobs
 from numbers.e164 import is_e164
 from numbers.exceptions import (
     NumberConflict,
@@ -263,6 +264,7 @@ def _record(plan: Plan, number: PhoneNumber, driver: NumberProvider, actor: Acto
                     organization=organization,
                     **plan.row,
                 )
+                jobs.verify_numbers_later([number.pk])
                 number.refresh_from_db()
                 return number
         number = PhoneNumber.objects.select_related("account", "organization").get(pk=number.pk)

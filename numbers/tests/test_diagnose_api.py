@@ -194,9 +194,11 @@ def test_an_address_of_ours_that_is_out_of_date(client, assigned, sandbox, setti
     number = assigned("twilio")
     settings.PUBLIC_BASE_URL = "https://new.test"
 
-    found = problem(client, number)
+    calls, messages, ends = diagnosis(client, number)["verdict"]["problems"]
 
-    assert (found["is"], found["should_be"]) == (TWIML, "https://new.test/twiml")
+    for found in (calls, messages):
+        assert (found["is"], found["should_be"]) == (TWIML, "https://new.test/twiml")
+    assert ends["should_be"].startswith("https://new.test/twilio-status?purchase=")
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

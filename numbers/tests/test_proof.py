@@ -53,7 +53,7 @@ def verdict_of(number: PhoneNumber) -> str:
 
 def verify_jobs() -> list[ProcrastinateJob]:
     return list(
-        ProcrastinateJob.objects.filter(task_name="numbers.tasks.verify_number").order_by("id")
+        ProcrastinateJob.objects.filter(task_name="numbers.tasks.verify_numbers").order_by("id")
     )
 
 
@@ -327,6 +327,38 @@ def test_a_new_number_that_is_not_listed_yet_is_no_drift(
     assert number.webhook_differences == {"number": {"ours": ours, "theirs": ""}}
 
 
+# --- What the customer chose ----------------------------------------------------------------------
+
+
+@LOOK
+def test_a_number_whose_calls_go_to_the_customer_should_have_that(
+    client, organization, sandbox, look
+):
+    for provider in ("twilio", "telnyx"):
+        number = bought(organization, provider)
+        body = {"phone_number": str(number), "voice_webhook_url": ELSEWHERE, "disable_sms": True}
+        assert client.put("/phone-numbers/webhooks", body, format="json").status_code == 200
+        number.refresh_from_db()
+
+        number = looked_at(number, look)
+
+        assert number.webhook_verdict == "verified", number.webhook_detail
+
+
+@LOOK
+def test_messages_that_the_customer_switched_off_stay_off(client, organization, sandbox, look):
+    number = bought(organization, "telnyx")
+    body = {"phone_number": str(number), "disable_sms": True}
+    assert client.put("/phone-numbers/webhooks", body, format="json").status_code == 200
+    sandbox.alter(number.phone_number, messaging_profile_id=PROFILE)
+    number.refresh_from_db()
+
+    number = looked_at(number, look)
+
+    pair = {"ours": "", "theirs": PROFILE}
+    assert number.webhook_differences == {"messaging_profile_id": pair}
+
+
 # --- Who may, and when ----------------------------------------------------------------------------
 
 
@@ -417,9 +449,9 @@ def test_a_purchase_leaves_a_job_that_verifies_the_number(organization, sandbox,
     number = bought(organization, provider)
 
     (job,) = verify_jobs()
-    assert job.args == {"phone_number_id": number.pk, "tries": 0}
+    assert job.args == {"phone_number_ids": [number.pk], "tries": 0}
     assert (job.queue_name, job.scheduled_at > began) == ("default", True)
-    tasks.verify_number(**job.args)
+    tasks.verify_numbers(**job.args)
 
     assert verdict_of(number) == "verified"
     assert len(verify_jobs()) == 1
@@ -435,7 +467,7 @@ def test_a_pending_order_is_verified_once_it_is_complete(organization, sandbox):
 
     purchase.refresh_from_db()
     assert purchase.state == "completed"
-    assert [job.args["phone_number_id"] for job in verify_jobs()] == [purchase.number_id]
+    assert [job.args["phone_number_ids"] for job in verify_jobs()] == [[purchase.number_id]]
 
 
 @pytest.mark.parametrize("digits", ["0001", "0014"])
@@ -458,13 +490,13 @@ def test_the_job_costs_a_purchase_one_statement_and_no_commit(
         with CaptureQueriesContext(connection) as captured:
             bought(organization, provider, f"{number[:-1]}9" if statements else f"{number[:-1]}8")
         statements.append([query["sql"] for query in captured])
-        monkeypatch.setattr("numbers.jobs.verify_number_later", lambda *a, **k: None)
+        monkeypatch.setattr("numbers.jobs.verify_numbers_later", lambda *a, **k: None)
     with_job, without = statements
 
     assert len(with_job) == len(without) + 1
     commits = {"twilio": 2, "telnyx": 3}[provider]  # claim and record; Telnyx's search, its offer
     assert with_job.count("COMMIT") == without.count("COMMIT") == commits
-    deferred = [sql for sql in with_job if "numbers.tasks.verify_number" in sql]
+    deferred = [sql for sql in with_job if "numbers.tasks.verify_numbers" in sql]
     assert len(deferred) == 1
 
 
@@ -474,12 +506,53 @@ def test_the_job_looks_again_while_the_provider_does_not_show_it(organization, s
     sandbox.alter(number.phone_number, voice_url="")
 
     for tries in range(3):
-        tasks.verify_number(phone_number_id=number.pk, tries=tries)
+        tasks.verify_numbers(phone_number_ids=[number.pk], tries=tries)
 
     assert verdict_of(number) == "drifted"
     assert [job.args["tries"] for job in verify_jobs()] == [1, 2]
     waits = [job.scheduled_at for job in verify_jobs()]
     assert waits[1] > waits[0]
+
+
+def test_a_job_looks_again_only_at_those_that_are_not_as_they_should_be(organization, sandbox):
+    numbers = [bought(organization, "twilio"), bought(organization, "twilio", "+14155551777")]
+    ProcrastinateJob.objects.all().delete()
+    sandbox.alter(numbers[1].phone_number, voice_url="")
+
+    tasks.verify_numbers(phone_number_ids=[number.pk for number in numbers], tries=0)
+
+    (again,) = verify_jobs()
+    assert again.args == {"phone_number_ids": [numbers[1].pk], "tries": 1}
+
+
+def test_every_change_of_a_number_is_followed_by_a_look(client, organization, assistant, sandbox):
+    numbers = [bought(organization, "telnyx"), bought(organization, "twilio")]
+    first, second = numbers
+    assistant.sms_webhook_url = "https://desk.example/sms"
+    assistant.save()
+    base = f"/api/v1/assistants/{assistant.pk}"
+    changes = [
+        ("post", f"{base}/phone-numbers/{first.pk}/assign", {}, [first.pk]),
+        ("post", f"{base}/phone-numbers/{first.pk}/unassign", {}, [first.pk]),
+        ("post", f"{base}/phone-numbers/bulk-assign",
+         {"phone_number_ids": [n.pk for n in numbers]}, [n.pk for n in numbers]),
+        ("put", "/phone-numbers/webhooks",
+         {"phone_number": str(second), "voice_webhook_url": ELSEWHERE}, [second.pk]),
+        ("put", "/phone-numbers/webhooks",
+         {"phone_number": str(first), "disable_sms": True}, [first.pk]),
+        ("put", "/phone-numbers/webhooks",
+         {"phone_number": str(first), "voice_webhook_url": ELSEWHERE}, [first.pk]),
+    ]  # fmt: skip
+    for method, path, body, changed in changes:
+        ProcrastinateJob.objects.all().delete()
+
+        response = getattr(client, method)(path, body, format="json")
+
+        assert response.status_code == 200, response.content
+        assert [job.args for job in verify_jobs()] == [{"phone_number_ids": changed, "tries": 0}]
+        tasks.verify_numbers(**verify_jobs()[0].args)
+        assert {verdict_of(number) for number in numbers} <= {"verified", ""}
+    assert {verdict_of(number) for number in numbers} == {"verified"}
 
 
 def test_the_job_leaves_a_number_alone_that_is_gone(organization, sandbox):
@@ -488,8 +561,7 @@ def test_the_job_leaves_a_number_alone_that_is_gone(organization, sandbox):
     ProcrastinateJob.objects.all().delete()
     sandbox.clear_requests()
 
-    tasks.verify_number(phone_number_id=number.pk, tries=0)
-    tasks.verify_number(phone_number_id=0, tries=0)
+    tasks.verify_numbers(phone_number_ids=[number.pk, 0], tries=0)
 
     assert (sandbox.requests(), verify_jobs()) == ([], [])
 

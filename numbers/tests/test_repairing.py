@@ -350,6 +350,27 @@ def test_a_connection_that_is_gone_cannot_be_set(organization, sandbox):
     assert changes_sent(sandbox) == []
 
 
+def test_what_the_customer_chose_is_repaired_to_that(organization, sandbox, settings):
+    client = make_client(organization)
+    number = bought(organization, "telnyx")
+    body = {"phone_number": str(number), "voice_webhook_url": ELSEWHERE, "disable_sms": True}
+    assert client.put("/phone-numbers/webhooks", body, format="json").status_code == 200
+    number.refresh_from_db()
+    application(sandbox, number.connection_id)["webhook_event_url"] = "https://third.test/"
+    sandbox.alter(number.phone_number, messaging_profile_id=PROFILE)
+    settings.PUBLIC_BASE_URL = NEW
+
+    done = repaired(number)
+
+    assert done.agrees
+    assert application(sandbox, number.connection_id)["webhook_event_url"] == ELSEWHERE
+    assert not sandbox.owned()[0]["messaging_profile_id"]
+    theirs = {"connection_webhook_url": "https://third.test/", "messaging_profile_id": PROFILE}
+    assert restorable(number) == theirs
+    restore_webhooks(actor=SYSTEM, number=done.number)
+    assert sandbox.owned()[0]["messaging_profile_id"] == PROFILE
+
+
 # --- Whose it is ----------------------------------------------------------------------------------
 
 
@@ -419,3 +440,18 @@ def test_restoring_needs_the_right_to_write_numbers(
             restore_webhooks(actor=Actor.for_user(somebody), number=number)
 
     assert sandbox.requests() == []
+
+
+def test_a_connection_of_the_customers_own_is_his_to_repair_also_at_the_platform(
+    organization, sandbox, platform
+):
+    body = {"phone_number": str(platform), "voice_webhook_url": "https://desk.example/calls"}
+    response = make_client(organization).put("/phone-numbers/webhooks", body, format="json")
+    assert response.status_code == 200
+    platform.refresh_from_db()
+    elsewhere(sandbox, platform.connection_id)
+    member = Actor.for_user(make_user(organization, "member"))
+
+    assert repaired(platform, actor=member).agrees
+    there = application(sandbox, platform.connection_id, "KEYplatform")
+    assert there["webhook_event_url"] == "https://desk.example/calls"

@@ -117,12 +117,14 @@ class SearchFailed(ProviderError):
 class RequestFailed(ProviderError):
     """What was asked could not be done at the provider; `detail` says what, the rest says why."""
 
+    AGAIN = "Wait a moment, then repeat this request."  # nothing is bought: no key is needed
+
     @classmethod
     def because_of(cls, what: str, error: ProviderError) -> "RequestFailed":
         return cls(
             what,
             code=error.code,
-            hint=error.hint,
+            hint=cls.AGAIN if error.retryable else error.hint,
             retryable=error.retryable,
             provider_code=error.provider_code,
             provider_message=error.provider_message,

@@ -24,8 +24,8 @@ from numbers.api.assignment_serializers import (
     unassigned_answer,
     unassigned_by_number_answer,
 )
+from numbers.api.caller_id_serializers import caller_id_item
 from numbers.api.serializers import PhoneNumberSerializer
-from numbers.api.setup_serializers import caller_id_item
 from numbers.models import PhoneNumber, VerifiedCallerId
 from numbers.services.assigning import (
     assign_by_number,

@@ -6,8 +6,7 @@ from rest_framework import serializers
 
 from burki.fields import StrictBoolean, optional_text
 from burki.text import instant
-from numbers.api.fields import AnyTextField, FormE164Field, FriendlyNameField
-from numbers.models import VerifiedCallerId
+from numbers.api.fields import AnyTextField
 from numbers.services.countries import CountryForSale
 from numbers.services.diagnosing import Diagnosis, Reading
 from numbers.services.evidence import shown
@@ -35,14 +34,6 @@ class WebhooksRequest(serializers.Serializer):
             "disable_sms": bool(data["disable_sms"]),
             "enable_sms": bool(data["enable_sms"]),
         }
-
-
-class CallerIdRequest(serializers.Serializer):
-    phone_number = FormE164Field()
-    friendly_name = FriendlyNameField(required=False, allow_null=True, default=None)
-
-    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
-        return data | {"friendly_name": data["friendly_name"] or ""}
 
 
 def countries_answer(
@@ -182,26 +173,3 @@ def _as_found(found: Diagnosis) -> dict[str, Any]:
 
 def _features(capabilities: dict[str, bool]) -> list[str]:
     return [name for name in ("voice", "sms", "mms", "fax") if capabilities.get(name)]
-
-
-def caller_id_item(row: VerifiedCallerId) -> dict[str, Any]:
-    """In the form of a number of the inventory, which it is not: it can be called from, and that
-    is all."""
-    return {
-        "id": row.pk,
-        "phone_number": row.phone_number,
-        "friendly_name": row.friendly_name or None,
-        "provider": "twilio",
-        "provider_number_id": row.provider_id,
-        "twilio_sid": row.provider_id,
-        "provider_account_id": row.account_id,
-        "is_active": True,
-        "is_verified_caller_id": True,
-        "capabilities": {"voice": True, "sms": False, "mms": False, "fax": False},
-        "sip_trunk_id": None,
-        "allowed_country_codes": None,
-        "assistant": None,
-        "flow": None,
-        "created_at": instant(row.created_at),
-        "updated_at": instant(row.updated_at),
-    }

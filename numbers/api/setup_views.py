@@ -1,4 +1,4 @@
-"""How numbers are set at their providers: countries, diagnosis, webhooks, verified caller ids."""
+"""How numbers are set at their providers: countries, diagnosis, webhooks."""
 
 from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
@@ -6,14 +6,12 @@ from rest_framework.viewsets import ViewSet
 from burki.errors import InvalidRequest
 from burki.fields import validated
 from numbers.api.setup_serializers import (
-    CallerIdRequest,
     WebhooksRequest,
     countries_answer,
     diagnosis_answer,
     webhooks_answer,
     webhooks_updated_answer,
 )
-from numbers.services.caller_ids import add_caller_id, sync_caller_ids
 from numbers.services.countries import list_countries
 from numbers.services.diagnosing import diagnose_number, read_webhooks
 from numbers.services.lookup import clean_provider
@@ -66,37 +64,3 @@ class NumberSetupViewSet(ViewSet):
         wanted = validated(WebhooksRequest, request.data)
         done = update_webhooks(actor=request.user, organization=request.organization, **wanted)
         return Response(webhooks_updated_answer(done))
-
-
-class CallerIdViewSet(ViewSet):
-    """Numbers of others that the organization may call from."""
-
-    required_scopes = {"sync": NUMBERS_WRITE, "add": NUMBERS_WRITE}
-    throttle_scopes = {"add": "purchase"}  # it makes somebody's telephone ring
-
-    def sync(self, request) -> Response:
-        """Make our copy what the organization's own Twilio account lists. Takes no body."""
-        done = sync_caller_ids(actor=request.user, organization=request.organization)
-        return Response(
-            {
-                "success": True,
-                "message": f"Successfully synced {done.listed} verified caller IDs",
-                "synced_count": done.listed,
-                "added_count": done.added,
-                "removed_count": done.removed,
-            }
-        )
-
-    def add(self, request) -> Response:
-        """Have Twilio call a number and ask for the code that is answered here."""
-        wanted = validated(CallerIdRequest, request.data)
-        made = add_caller_id(actor=request.user, organization=request.organization, **wanted)
-        number = made.phone_number
-        return Response(
-            {
-                "success": True,
-                "message": f"Twilio is calling {number}: enter the validation code, then sync.",
-                "phone_number": number,
-                "validation_code": made.code,
-            }
-        )

@@ -7,10 +7,11 @@ from burki.api import JSONArrayParser, JSONOrFormParser, LabelledFormParser
 from numbers.api.activity_views import ActivityViewSet, SigningSecretViewSet
 from numbers.api.assignment_views import AssignmentViewSet, NumberListViewSet
 from numbers.api.bulk_views import BulkViewSet
+from numbers.api.caller_id_views import CallerIdViewSet
 from numbers.api.inventory_views import InventoryViewSet
 from numbers.api.organization_views import OrganizationViewSet, ProviderAccountViewSet
 from numbers.api.proof_views import ProofViewSet
-from numbers.api.setup_views import CallerIdViewSet, NumberSetupViewSet
+from numbers.api.setup_views import NumberSetupViewSet
 from numbers.api.views import PhoneNumberViewSet
 
 router = SimpleRouter(trailing_slash=False)

@@ -118,11 +118,12 @@ def bulk_assign(
                 failures[number_id] = "Phone number not found"
                 continue
             try:
-                _assign(number, assistant, actor, organization)
+                _require_assignable(number)
             except NumberConflict as error:
                 failures[number_id] = error.detail
             else:
                 assigned.append(number)
+        _assign_all(assigned, assistant, actor, organization)
         jobs.verify_numbers_later([number.pk for number in assigned])
     return BulkAssigned(assistant=assistant, assigned=assigned, failures=failures)
 
@@ -261,16 +262,27 @@ def find_assistant(
 def _assign(
     number: PhoneNumber, assistant: Assistant, actor: Actor, organization: Organization
 ) -> Assistant | None:
+    """Returns who had it before. Raises `NumberConflict`."""
     _require_assignable(number)
     before = number.assistant
-    if before == assistant:
-        return before
-    _write(number, assistant=assistant, assigned_at=Now())
-    facts: dict[str, Any] = {"assistant_id": assistant.pk, "assistant": assistant.name}
-    if before is not None:
-        facts |= {"from_assistant_id": before.pk, "from_assistant": before.name}
-    audit.record(actor, "number.assigned", number, organization=organization, **facts)
+    _assign_all([number], assistant, actor, organization)
+    number.refresh_from_db()
     return before
+
+
+def _assign_all(
+    numbers: list[PhoneNumber], assistant: Assistant, actor: Actor, organization: Organization
+) -> None:
+    """Numbers that can be assigned; those that the assistant has already stay as they are."""
+    moving = [number for number in numbers if number.assistant_id != assistant.pk]
+    rows = PhoneNumber.objects.filter(pk__in=[number.pk for number in moving])
+    rows.update(assistant=assistant, assigned_at=Now(), updated_at=Now())
+    for number in moving:
+        before = number.assistant
+        facts: dict[str, Any] = {"assistant_id": assistant.pk, "assistant": assistant.name}
+        if before is not None:
+            facts |= {"from_assistant_id": before.pk, "from_assistant": before.name}
+        audit.record(actor, "number.assigned", number, organization=organization, **facts)
 
 
 def _take_away(

@@ -73,8 +73,6 @@ def add_caller_id(
 def _own_twilio(organization: Organization) -> tuple[ProviderAccount, TwilioCallerIds]:
     hint = "Enter Twilio credentials for the organization."
     try:
-        if not organization.provider_accounts.filter(provider=Provider.TWILIO).exists():
-            raise NotConfigured(hint=hint)
         account = resolve_account(organization, None, Provider.TWILIO)
         if account.organization_id != organization.pk:
             raise NotConfigured(hint=hint)

@@ -140,7 +140,8 @@ def _of_state(
 ) -> list[Problem]:
     name = number.get_provider_display()
     if trouble is not None:
-        return [Problem(what=f"{name} could not be asked: {trouble.detail}", do=trouble.hint)]
+        do = RequestFailed.AGAIN if trouble.retryable else trouble.hint
+        return [Problem(what=f"{name} could not be asked: {trouble.detail}", do=do)]
     if number.status == Status.RELEASING:
         return [Problem(what="The number is being released.", do="Nothing: wait until it is gone.")]
     if number.status == Status.PENDING:

@@ -5,16 +5,17 @@ from typing import Any
 
 from burki.errors import BurkiError, InvalidRequest, NotFound, Unavailable
 from burki.openapi import (
-    PAGING,
-    WRONG_LIMIT,
     Operation,
     page,
     page_of,
+    paging,
     parameter,
     query_of,
     raised,
     refused,
+    wrong_limit,
 )
+from burki.paging import KeysetPagination
 from numbers import exceptions as errors
 from numbers.api import answers, examples
 from numbers.api.examples import NUMBER, PURCHASE_ID, STATUS_URL
@@ -94,7 +95,7 @@ REASONS: dict[str, tuple[str, str, bool]] = {
 }
 
 # Those of endpoints that only ask about the account, or about numbers as well.
-_OF_ACCOUNTS = (
+OF_ACCOUNTS = (
     "insufficient_balance",
     "invalid_credentials",
     "account_restricted",
@@ -103,7 +104,7 @@ _OF_ACCOUNTS = (
     "provider_unreachable",
     "not_configured",
 )
-_OF_NUMBERS = ("number_unavailable", "invalid_number", *_OF_ACCOUNTS)
+_OF_NUMBERS = ("number_unavailable", "invalid_number", *OF_ACCOUNTS)
 
 
 def _with_record(error: errors.PurchaseError) -> errors.PurchaseError:
@@ -139,7 +140,7 @@ def _release(**fields: Any) -> Release:
     return Release(number=PhoneNumber(phone_number=NUMBER, provider="telnyx"), **fields)
 
 
-def _failed(
+def failed(
     kind: type[errors.ProviderError], detail: str, codes: tuple[str, ...]
 ) -> list[BurkiError]:
     """For each reason, what an endpoint that only asks a provider answers."""
@@ -194,7 +195,7 @@ PHONE_NUMBERS = {
             refused(SearchRequest, {"provider": "vonage"}),
             refused(SearchRequest, {"limit": 51}),
             raised(clean_criteria, area_code="4155"),
-            *_failed(errors.SearchFailed, "Failed to search phone numbers at telnyx", _OF_NUMBERS),
+            *failed(errors.SearchFailed, "Failed to search phone numbers at telnyx", _OF_NUMBERS),
         ],
     ),
     "purchase": _operation(
@@ -254,7 +255,7 @@ PHONE_NUMBERS = {
             errors.NumberAlreadyInAccount(NUMBER, "telnyx"),
             *(
                 errors.PreviewFailed.because_of("telnyx", error)
-                for error in _failed(errors.ProviderRefused, "", _OF_NUMBERS)
+                for error in failed(errors.ProviderRefused, "", _OF_NUMBERS)
             ),
         ],
     ),
@@ -295,11 +296,11 @@ PHONE_NUMBERS = {
                 country_code="ISO 3166, such as US.",
                 search="A part of the number or of its name.",
             ),
-            *PAGING,
+            *paging(KeysetPagination),
         ],
         answer=page_of(answers.PhoneNumberRecord),
         examples={"One number": page(examples.NUMBER_RECORD)},
-        errors=[WRONG_LIMIT],
+        errors=[wrong_limit(KeysetPagination)],
     ),
     "retrieve": _operation(
         summary="One number",
@@ -314,11 +315,11 @@ PHONE_NUMBERS = {
         description="Newest first; refused ones too.",
         parameters=[
             *query_of(PurchaseFilter, needs_attention="Whether a person should look at it."),
-            *PAGING,
+            *paging(KeysetPagination),
         ],
         answer=page_of(answers.PurchaseRecord),
         examples={"One purchase": page(examples.PURCHASE_RECORD)},
-        errors=[WRONG_LIMIT],
+        errors=[wrong_limit(KeysetPagination)],
     ),
     "purchase_detail": _operation(
         summary="One attempt to buy",
@@ -355,6 +356,6 @@ INVENTORY = {
         "adopted. Nothing is bought, released, or set at a provider.",
         answer=answers.SyncAnswer,
         examples={"Both providers": examples.SYNCED},
-        errors=_failed(errors.SyncFailed, "Failed to sync phone numbers from telnyx", _OF_ACCOUNTS),
+        errors=failed(errors.SyncFailed, "Failed to sync phone numbers from telnyx", OF_ACCOUNTS),
     ),
 }

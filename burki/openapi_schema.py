@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
@@ -119,10 +119,12 @@ class Schema(AutoSchema):
         return self.operation.request
 
     def _get_parameters(self) -> list[dict[str, Any]]:
-        given = {p["name"] for p in self.operation.parameters if p["in"] == "path"}
-        if given != set(uritemplate.variables(self.path)):
-            warn(f"{self.method} {self.path}: describe the parameters of the path, and no others.")
-        return list(self.operation.parameters)
+        """Those of the operation; of the path only those that this path has."""
+        named = uritemplate.variables(self.path)
+        told = [p for p in self.operation.parameters if p["in"] != "path" or p["name"] in named]
+        if set(named) - {p["name"] for p in told}:
+            warn(f"{self.method} {self.path}: describe the parameters of the path.")
+        return told
 
     def _get_request_body(self, direction="request"):
         if self.operation.request is None:
@@ -252,7 +254,12 @@ def without_doubles(endpoints: list[tuple]) -> list[tuple]:
 def finish(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
     result["info"]["description"] = _ABOUT
     result["components"]["schemas"] = {"Error": ERROR} | result["components"]["schemas"]
+    names: Counter[str] = Counter()
     for path, operations in result["paths"].items():
+        for operation in operations.values():  # an action may be served at several paths
+            names[operation["operationId"]] += 1
+            if names[operation["operationId"]] > 1:
+                operation["operationId"] += f"_{names[operation['operationId']]}"
         if not path.startswith("/api/"):
             for operation in operations.values():
                 operation["servers"] = _BOTH_PREFIXES

@@ -5,7 +5,6 @@ from typing import Any
 
 from assistants.api import answers
 from assistants.api.filters import ActiveFilter, AssistantFilter, ExportFilter
-from assistants.api.paging import SkipPagination
 from assistants.api.serializers import AssistantRequest, NewAssistantRequest
 from assistants.llm_providers import LLM_PROVIDERS
 from assistants.models import Assistant
@@ -21,6 +20,7 @@ from burki.openapi import (
     refused,
     wrong_limit,
 )
+from burki.paging import SkipPagination
 
 _operation = partial(Operation, tag="Assistants")
 

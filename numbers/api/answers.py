@@ -4,7 +4,7 @@ compares every answer with these; none has a field that is not here."""
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 
-from burki.openapi import Amount, Answer, ErrorField, Instant, Success, code_field
+from burki.openapi import Amount, Answer, ErrorField, Instant, Null, Success, code_field
 from numbers.models import PhoneNumber, Purchase
 from numbers.services.search import NUMBER_TYPES
 from organizations.models import Provider
@@ -224,6 +224,18 @@ class AssignedAssistant(Answer):
     is_active = serializers.BooleanField()
 
 
+class WebhookCheck(Answer):
+    """Whether the provider was last seen to have the number as it should be."""
+
+    verdict = serializers.ChoiceField(
+        choices=PhoneNumber.Verdict.values, allow_null=True, help_text="null: nobody looked yet."
+    )
+    checked_at = Instant(allow_null=True)
+    verified_at = Instant(allow_null=True)
+    detail = serializers.CharField(allow_null=True)
+    differences = serializers.DictField(child=serializers.DictField())
+
+
 class PhoneNumberRecord(Answer):
     """A number of the inventory. `twilio_sid` is the provider's id for both providers: that is
     the name under which existing clients read it."""
@@ -251,9 +263,19 @@ class PhoneNumberRecord(Answer):
     sms_url = serializers.CharField(allow_null=True)
     connection_id = serializers.CharField(allow_null=True)
     messaging_profile_id = serializers.CharField(allow_null=True)
+    voice_webhook_url = serializers.CharField(
+        allow_null=True, help_text="The customer's own address for calls."
+    )
+    sms_enabled = serializers.BooleanField()
     is_verified_caller_id = serializers.BooleanField()
+    webhook_check = WebhookCheck(allow_null=True, help_text="null: not in service.")
+    sip_trunk_id = Null()
+    allowed_country_codes = Null()
+    flow = Null()
+    assigned_at = Instant(allow_null=True)
     purchased_at = Instant(allow_null=True)
     released_at = Instant(allow_null=True)
+    last_activity_at = Instant(allow_null=True)
     created_at = Instant()
     updated_at = Instant()
 

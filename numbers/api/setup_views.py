@@ -5,6 +5,7 @@ from rest_framework.viewsets import ViewSet
 
 from burki.errors import InvalidRequest
 from burki.fields import validated
+from numbers.api import setup_schema as schema
 from numbers.api.setup_serializers import (
     CallerIdRequest,
     WebhooksRequest,
@@ -24,6 +25,7 @@ from organizations.permissions import NUMBERS_READ, NUMBERS_WRITE
 class NumberSetupViewSet(ViewSet):
     """What a number's provider has set for it."""
 
+    operations = schema.SETUP
     required_scopes = {
         "countries": NUMBERS_READ,
         "diagnose": NUMBERS_READ,
@@ -71,6 +73,7 @@ class NumberSetupViewSet(ViewSet):
 class CallerIdViewSet(ViewSet):
     """Numbers of others that the organization may call from."""
 
+    operations = schema.CALLER_IDS
     required_scopes = {"sync": NUMBERS_WRITE, "add": NUMBERS_WRITE}
     throttle_scopes = {"add": "purchase"}  # it makes somebody's telephone ring
 

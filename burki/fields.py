@@ -85,6 +85,8 @@ class PatternField(StrictField):
 
     def __init__(self, pattern: str, *, message: str, **kwargs: Any):
         self.pattern, self.message = re.compile(pattern), message
+        whole = pattern.replace(r"\Z", "$")
+        self.schema = {"type": "string", "pattern": rf"^\s*(?:{whole})\s*$"}
         super().__init__(**kwargs)
 
     def is_right(self, value: Any) -> bool:
@@ -139,6 +141,8 @@ class MoneyField(StrictField):
 
 class JSONObjectField(StrictField):
     """Any JSON object of at most `most` bytes that a database can keep and give back as it came."""
+
+    schema = {"type": "object"}
 
     def __init__(self, *, most: int, **kwargs: Any):
         self.most = most

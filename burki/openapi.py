@@ -14,32 +14,21 @@ What is the same everywhere is added here: the scope, 401, 403, 406, 429 and 503
 and every answer that any test gets with what the file says about it.
 """
 
-import io
-import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
 
 import django_filters
-import uritemplate
 from django.core.validators import RegexValidator
 from django_filters import FilterSet
-from drf_spectacular.drainage import warn
-from drf_spectacular.extensions import OpenApiSerializerFieldExtension
-from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.plumbing import ResolvedComponent
-from drf_spectacular.utils import inline_serializer
-from rest_framework import exceptions as drf
+from drf_spectacular.utils import extend_schema_field, inline_serializer
 from rest_framework import serializers
 
-from burki.api import STATUS, JSONObjectParser, exception_handler
-from burki.errors import PayloadTooLarge, Unavailable
+from burki.api import STATUS
 from burki.filters import BooleanFilter
 from burki.paging import KeysetPagination
 
-V1 = "/api/v1"
 JSON = "application/json"
 
 HEADERS: dict[str, dict[str, Any]] = {
@@ -59,50 +48,13 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "Whole seconds after which trying again makes sense.",
         "schema": {"type": "integer", "minimum": 1},
     },
+    "Link": {
+        "description": "The pages beside this one (RFC 8288), where there are any.",
+        "schema": {"type": "string"},
+    },
     "WWW-Authenticate": {
         "description": "How to authenticate.",
         "schema": {"type": "string", "const": "Bearer"},
-    },
-}
-
-_TEXT = {"type": "string"}
-_UUID = {"type": "string", "format": "uuid"}
-ERROR: dict[str, Any] = {
-    "type": "object",
-    "description": "Every error. `detail` is for people, `code` for programs; the rest is there "
-    "where it applies.",
-    "required": ["detail", "code"],
-    "additionalProperties": False,
-    "properties": {
-        "detail": _TEXT | {"description": "One sentence that says what is wrong."},
-        "code": {"type": "string", "enum": list(STATUS)},
-        "errors": {
-            "type": "object",
-            "description": "Each wrong field with its sentences.",
-            "additionalProperties": {"type": "array", "items": _TEXT},
-        },
-        "hint": {"type": ["string", "null"], "description": "The one next step."},
-        "charged": {
-            "type": ["boolean", "null"],
-            "description": "Whether it costs: false is certain, null is not known yet.",
-        },
-        "retryable": {
-            "type": "boolean",
-            "description": "Whether the same may work later; with a new Idempotency-Key.",
-        },
-        "provider_code": {"type": ["string", "null"], "description": "The provider's own code."},
-        "purchase_id": _UUID,
-        "status_url": {"type": "string", "format": "uri"},
-        "scope": _TEXT | {"description": "The scope that is missing."},
-        "monthly_cost": {"type": ["string", "null"]},
-        "setup_cost": {"type": ["string", "null"]},
-        "currency": {"type": ["string", "null"]},
-        "requested_phone_number": _TEXT,
-        "attempts": {
-            "type": "array",
-            "description": "Of a purchase with fallback: each number that was tried.",
-            "items": {"type": "object"},
-        },
     },
 }
 
@@ -127,6 +79,45 @@ class Operation:
     # Of `HEADERS`, by status: those that some of its answers have. Retry-After and
     # WWW-Authenticate of errors are known from the exceptions.
     headers: dict[int, Sequence[str]] = field(default_factory=dict)
+
+
+# --- Fields of answers ---------------------------------------------------------------------------
+
+
+class Answer(serializers.Serializer):
+    """What an answer looks like, for the documentation alone. It has no fields but those that are
+    described, unless it is `open_ended`."""
+
+    open_ended = False
+
+
+@extend_schema_field({"type": "string", "pattern": r"^-?[0-9]+\.[0-9]{2,5}$"})
+class Amount(serializers.CharField):
+    """Money as a decimal string."""
+
+
+@extend_schema_field({"type": "string", "format": "date-time", "pattern": "Z$"})
+class Instant(serializers.CharField):
+    """UTC, whole seconds."""
+
+
+@extend_schema_field({"type": "boolean", "const": True})
+class Success(serializers.BooleanField):
+    pass
+
+
+@extend_schema_field({"type": "null"})
+class Null(serializers.JSONField):
+    pass
+
+
+@extend_schema_field({"$ref": "#/components/schemas/Error"})
+class ErrorField(serializers.JSONField):
+    """An error as it would be answered."""
+
+
+def code_field(**kwargs: Any) -> serializers.ChoiceField:
+    return serializers.ChoiceField(choices=list(STATUS), **kwargs)
 
 
 # --- Parts of an operation -----------------------------------------------------------------------
@@ -167,20 +158,20 @@ def _filter_schema(chosen: django_filters.Filter) -> dict[str, Any]:
     return {"type": "string"}
 
 
-PAGING = [
-    parameter(
-        "query",
-        "limit",
-        {
-            "type": "integer",
-            "minimum": 1,
-            "maximum": KeysetPagination.max_page_size,
-            "default": KeysetPagination.page_size,
-        },
-        "How many a page holds.",
-    ),
-    parameter("query", "cursor", _TEXT, "Where the page begins: from the last answer's `next`."),
-]
+def paging(pagination: type[KeysetPagination]) -> list[dict[str, Any]]:
+    """The query parameters of a list's pages."""
+    limit = {
+        "type": "integer",
+        "minimum": 1,
+        "maximum": pagination.max_page_size,
+        "default": pagination.page_size,
+    }
+    return [
+        parameter("query", "limit", limit, "How many a page holds."),
+        parameter(
+            "query", "cursor", {"type": "string"}, "Where the page begins: from the last answer."
+        ),
+    ]
 
 
 def page_of(answer: type[serializers.Serializer]) -> serializers.Serializer:
@@ -215,218 +206,5 @@ def refused(serializer: type[serializers.Serializer], data: dict[str, Any]) -> E
     return raised(serializer(data=data).is_valid, raise_exception=True)
 
 
-WRONG_LIMIT = raised(KeysetPagination().get_page_size, SimpleNamespace(query_params={"limit": "0"}))
-
-_EVERYWHERE = [drf.NotAcceptable(), Unavailable()]
-_WITH_BODY = [
-    raised(JSONObjectParser().parse, io.BytesIO(b"{")),
-    PayloadTooLarge(),
-    drf.UnsupportedMediaType("text/plain"),
-]
-_WITH_CALLER = [drf.Throttled(wait=12)]
-
-
-# --- The generator -------------------------------------------------------------------------------
-
-
-class StrictFieldSchema(OpenApiSerializerFieldExtension):
-    target_class = "burki.fields.StrictField"
-    match_subclasses = True
-
-    def map_serializer_field(self, auto_schema, direction):
-        return dict(self.target.schema)
-
-
-class Schema(AutoSchema):
-    """One operation of the document, out of the view's `operations`."""
-
-    @property
-    def operation(self) -> Operation:
-        return self.view.operations[self.view.action]
-
-    @property
-    def is_public(self) -> bool:
-        return not self.view.get_authenticators()
-
-    def refusals(self) -> list[Exception]:
-        """What a caller is told who may not use this endpoint."""
-        return []
-
-    def get_operation(self, path, path_regex, path_prefix, method, registry):
-        action = getattr(self.view, "action", None)
-        if action not in getattr(self.view, "operations", {}):
-            warn(f"{method} {path}: describe the action {action!r} in the view's `operations`.")
-            return None
-        return super().get_operation(path, path_regex, path_prefix, method, registry)
-
-    def get_operation_id(self) -> str:
-        words = re.findall("[A-Z][a-z]*", type(self.view).__name__.removesuffix("ViewSet"))
-        return "_".join([*words, self.view.action]).lower()
-
-    def get_summary(self) -> str:
-        return self.operation.summary
-
-    def get_description(self) -> str:
-        return self.operation.description
-
-    def get_tags(self) -> list[str]:
-        return [self.operation.tag]
-
-    def get_request_serializer(self):
-        return self.operation.request
-
-    def _get_parameters(self) -> list[dict[str, Any]]:
-        given = {p["name"] for p in self.operation.parameters if p["in"] == "path"}
-        if given != set(uritemplate.variables(self.path)):
-            warn(f"{self.method} {self.path}: describe the parameters of the path, and no others.")
-        return list(self.operation.parameters)
-
-    def _get_request_body(self, direction="request"):
-        if self.operation.request is None:
-            return None
-        body = super()._get_request_body(direction)
-        if self.operation.request_examples:
-            body["content"][JSON]["examples"] = _examples(self.operation.request_examples)
-        return body
-
-    def _is_list_view(self, serializer=None) -> bool:
-        """Answers are described as they are; nothing is guessed about lists."""
-        return False
-
-    def _map_basic_serializer(self, serializer, direction):
-        """Answers have no fields but those that are described."""
-        schema = super()._map_basic_serializer(serializer, direction)
-        if direction == "response":
-            schema["additionalProperties"] = False
-        return schema
-
-    def _get_response_bodies(self, direction="response") -> dict[str, Any]:
-        told = self.operation
-        success = self._get_response_for_code(told.answer, str(told.status), told.media_types)
-        success["description"] = success["description"] or "Success."
-        if told.examples:
-            success["content"][told.media_types[0]]["examples"] = _examples(told.examples)
-        responses = {told.status: success} | self._error_responses()
-        for status, names in told.headers.items():
-            known = responses[status].setdefault("headers", {})
-            responses[status]["headers"] = {name: HEADERS[name] for name in names} | known
-        return {str(status): responses[status] for status in sorted(responses)}
-
-    def _error_responses(self) -> dict[int, dict[str, Any]]:
-        """Those that the operation names, and those that are the same everywhere: the latter are
-        written once, among the components."""
-        common = list(_EVERYWHERE)
-        if self.operation.request is not None:
-            common += _WITH_BODY
-        if not self.is_public:
-            common += [*_WITH_CALLER, *self.refusals()]
-        own = {_answer(error)["code"] for error in self.operation.errors}
-        common = [error for error in common if _answer(error)["code"] not in own]
-        grouped: dict[int, list[Exception]] = defaultdict(list)
-        for error in (*self.operation.errors, *common):
-            grouped[exception_handler(error, {}).status_code].append(error)
-        responses = {}
-        for status, errors in grouped.items():
-            responses[status] = _error_response(errors)
-            shared = all(error in common for error in errors) and status != 403
-            if shared and status not in self.operation.headers:
-                responses[status] = self._shared(_answer(errors[0])["code"], responses[status])
-        return responses
-
-    def _shared(self, name: str, response: dict[str, Any]) -> dict[str, Any]:
-        component = ResolvedComponent(name, ResolvedComponent.RESPONSE, response, object=name)
-        self.registry.register_on_missing(component)
-        return component.ref
-
-
-def _answer(error: Exception) -> dict[str, Any]:
-    """The body with which an exception is answered."""
-    return exception_handler(error, {}).data
-
-
-def _error_response(errors: list[Exception]) -> dict[str, Any]:
-    answers = [exception_handler(error, {}) for error in errors]
-    codes = list(dict.fromkeys(answer.data["code"] for answer in answers))
-    response = {
-        "description": ", ".join(f"`{code}`" for code in codes),
-        "content": {
-            JSON: {
-                "schema": {
-                    "allOf": [
-                        {"$ref": "#/components/schemas/Error"},
-                        {"properties": {"code": {"enum": codes}}},
-                    ]
-                },
-                "examples": _examples(_titled(answer.data for answer in answers)),
-            }
-        },
-    }
-    headers = {
-        name: HEADERS[name] | {"required": all(name in answer.headers for answer in answers)}
-        for name in HEADERS
-        if any(name in answer.headers for answer in answers)
-    }
-    return response | ({"headers": headers} if headers else {})
-
-
-def _titled(bodies: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """By code; a code that comes again is counted."""
-    titled: dict[str, Any] = {}
-    for body in bodies:
-        title, n = body["code"], 2
-        while title in titled:
-            title, n = f"{body['code']} {n}", n + 1
-        titled[title] = body
-    return titled
-
-
-def _examples(bodies: dict[str, Any]) -> dict[str, Any]:
-    """By a name that is also a valid key of the document."""
-    return {
-        re.sub("[^A-Za-z0-9]+", "_", title).strip("_").lower(): {"summary": title, "value": body}
-        for title, body in bodies.items()
-    }
-
-
-# --- Hooks of drf-spectacular --------------------------------------------------------------------
-
-
-def without_doubles(endpoints: list[tuple]) -> list[tuple]:
-    """Routes that are served under both prefixes are described once, without prefix, as the
-    specification writes them; `finish` tells of the other."""
-    paths = {path for path, *_ in endpoints}
-    return [
-        endpoint
-        for endpoint in endpoints
-        if not (endpoint[0].startswith(V1) and endpoint[0].removeprefix(V1) in paths)
-    ]
-
-
-def finish(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
-    result["info"]["description"] = _ABOUT
-    result["components"]["schemas"] = {"Error": ERROR} | result["components"]["schemas"]
-    for path, operations in result["paths"].items():
-        if not path.startswith("/api/"):
-            for operation in operations.values():
-                operation["servers"] = _BOTH_PREFIXES
-    return result
-
-
-_BOTH_PREFIXES = [{"url": "/"}, {"url": V1, "description": "The same, as the SDK calls it."}]
-_ABOUT = """\
-Find, buy, configure, assign and release phone numbers at Twilio and Telnyx.
-
-**Who you are.** Send `Authorization: Bearer burki_…`. A key carries scopes; each operation names
-the one that it needs. Signed-in staff may use their session, with `X-CSRFToken` on anything but
-GET.
-
-**Errors** are always `{"detail": sentence, "code": word, …}`. A 500 of a purchase says that
-nothing was bought; 504 says that it is not known yet: do not buy again, ask `status_url`. An error
-that nobody foresaw is 500 `internal_error`, and never the answer to a purchase or release.
-
-**Repeats.** Send an `Idempotency-Key` with a purchase or release: the same key with the same body
-gets the same purchase, however often it is sent.
-
-Paths under `/phone-numbers` are served under `/api/v1/phone-numbers` as well. Every answer has an
-`X-Request-ID`: yours, if you sent one.
-"""
+def wrong_limit(pagination: type[KeysetPagination]) -> Exception:
+    return raised(pagination().get_page_size, SimpleNamespace(query_params={"limit": "0"}))

@@ -222,8 +222,8 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Burki Numbers",
     "VERSION": "1.0.0",
     "OAS_VERSION": "3.1.1",
-    "PREPROCESSING_HOOKS": ["burki.openapi.without_doubles"],
-    "POSTPROCESSING_HOOKS": ["burki.openapi.finish", "organizations.openapi.with_security"],
+    "PREPROCESSING_HOOKS": ["burki.openapi_schema.without_doubles"],
+    "POSTPROCESSING_HOOKS": ["burki.openapi_schema.finish", "organizations.openapi.with_security"],
     "ENABLE_DJANGO_DEPLOY_CHECK": False,  # a test compares the file
 }
 

@@ -4,11 +4,12 @@ from typing import Any
 
 from rest_framework import exceptions
 
-from burki import openapi
+from burki import openapi_schema
+from burki.openapi import raised
 from organizations.actors import Actor
 from organizations.authentication import UNAUTHENTICATED
 from organizations.models import ApiKey, Organization
-from organizations.permissions import ROLE_SCOPES
+from organizations.permissions import ANY, ROLE_SCOPES
 
 SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
     "ApiKey": {
@@ -27,7 +28,7 @@ SECURITY_SCHEMES: dict[str, dict[str, Any]] = {
 }
 
 
-class Schema(openapi.Schema):
+class Schema(openapi_schema.Schema):
     @property
     def scope(self) -> str:
         return self.view.required_scopes[self.view.action]
@@ -36,18 +37,21 @@ class Schema(openapi.Schema):
         description = super().get_description()
         if self.is_public:
             return f"{description}\n\nNeeds no key.".strip()
+        if self.scope == ANY:
+            return f"{description}\n\nAny key and any role will do.".strip()
         roles = [role for role, scopes in ROLE_SCOPES.items() if self.scope in scopes]
         needs = f"Needs the scope `{self.scope}` (roles: {', '.join(roles)})."
         return f"{description}\n\n{needs}".strip()
 
     def get_auth(self) -> list[dict[str, list[str]]]:
-        return [] if self.is_public else [{name: [self.scope]} for name in SECURITY_SCHEMES]
+        scopes = [] if self.is_public or self.scope == ANY else [self.scope]
+        return [] if self.is_public else [{name: scopes} for name in SECURITY_SCHEMES]
 
     def refusals(self) -> list[Exception]:
         stranger = exceptions.NotAuthenticated(UNAUTHENTICATED)
         stranger.auth_header = "Bearer"
         unfit = Actor(kind="api_key", label="", api_key=ApiKey(scopes=[], organization_id=0))
-        return [stranger, openapi.raised(unfit.require, self.scope, Organization(is_active=True))]
+        return [stranger, raised(unfit.require, self.scope, Organization(is_active=True))]
 
 
 def with_security(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:

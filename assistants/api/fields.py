@@ -13,6 +13,7 @@ from burki.text import is_clean, is_storable
 
 class NameField(StrictField):
     message = "name must be text of 1 to 100 characters, on one line"
+    schema = {"type": "string", "minLength": 1, "maxLength": 100}
 
     def is_right(self, value: Any) -> bool:
         return isinstance(value, str) and is_clean(value) and 1 <= len(value.strip()) <= 100
@@ -33,6 +34,7 @@ class ProseField(_OptionalField):
 
     def __init__(self, *, most: int, **kwargs: Any):
         self.most = most
+        self.schema = {"type": "string", "maxLength": most}
         super().__init__(**kwargs)
 
     def bind(self, field_name: str, parent: Any) -> None:
@@ -51,6 +53,7 @@ class PatternField(_OptionalField):
 
     def __init__(self, pattern: str, *, says: str, **kwargs: Any):
         self.pattern, self.says = re.compile(pattern), says
+        self.schema = {"type": "string", "pattern": f"^(?:{pattern})?$"}
         super().__init__(**kwargs)
 
     def bind(self, field_name: str, parent: Any) -> None:
@@ -67,6 +70,8 @@ class AddressField(_OptionalField):
     def __init__(self, *, schemes: tuple[str, ...], **kwargs: Any):
         self.valid = URLValidator(schemes=list(schemes))
         self.says = " or ".join(f"{scheme}://" for scheme in schemes)
+        beginning = rf"^(?:(?:{'|'.join(schemes)})://\S+)?$"
+        self.schema = {"type": "string", "maxLength": 500, "pattern": beginning}
         super().__init__(**kwargs)
 
     def bind(self, field_name: str, parent: Any) -> None:
@@ -84,13 +89,15 @@ class AddressField(_OptionalField):
             return False
 
 
-class OverrideField(serializers.Field):
+class OverrideField(_OptionalField):
     """`twilio_config` or `telnyx_config`: an object of optional strings, or null for none.
     Names that it does not know are ignored; no sentence repeats a value."""
 
     def __init__(self, *names: str, **kwargs: Any):
         self.names = names
-        super().__init__(required=False, allow_null=True, **kwargs)
+        properties = {name: {"type": ["string", "null"]} for name in names}
+        self.schema = {"type": "object", "properties": properties}
+        super().__init__(**kwargs)
 
     def to_internal_value(self, data: Any) -> dict[str, str | None]:
         if not isinstance(data, dict):

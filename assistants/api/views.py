@@ -7,6 +7,7 @@ from rest_framework.decorators import action
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from assistants.api import schema
 from assistants.api.export import as_csv, exported
 from assistants.api.filters import ActiveFilter, AssistantFilter, ExportFilter
 from assistants.api.serializers import (
@@ -36,6 +37,7 @@ class AssistantViewSet(GenericViewSet):
     lookup_field = "pk"
     lookup_url_kwarg = "assistant_id"
     lookup_value_regex = "[0-9]{1,100}"  # other words are other routes
+    operations = schema.ASSISTANTS
     required_scopes = {
         "list": ASSISTANTS_READ,
         "retrieve": ASSISTANTS_READ,

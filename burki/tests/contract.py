@@ -10,7 +10,8 @@ import jsonschema_rs
 import yaml
 
 from burki.docs import DESCRIPTION
-from burki.openapi import HEADERS, V1
+from burki.openapi import HEADERS
+from burki.openapi_schema import V1
 
 JSON = "application/json"
 

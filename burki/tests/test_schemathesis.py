@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from burki.openapi import V1
+from burki.openapi_schema import V1
 from burki.tests.contract import contract
 from burki.tests.processes import Attempt, Web, World, running_world
 from numbers.api.examples import NUMBER

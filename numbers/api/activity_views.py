@@ -8,6 +8,7 @@ from rest_framework.viewsets import GenericViewSet, ViewSet
 from assistants.services import get_assistant
 from burki.paging import KeysetPagination
 from burki.text import instant
+from numbers.api import activity_schema as schema
 from numbers.exceptions import NumberNotFound
 from numbers.models import Call, Message, PhoneNumber
 from numbers.services.inbound.signing import rotate_signing_secret
@@ -18,6 +19,7 @@ class ActivityViewSet(GenericViewSet):
     """Newest first."""
 
     pagination_class = KeysetPagination
+    operations = schema.ACTIVITY
     required_scopes = {"calls": NUMBERS_READ, "messages": NUMBERS_READ}
 
     def calls(self, request, phone_number: str) -> Response:
@@ -53,6 +55,7 @@ class ActivityViewSet(GenericViewSet):
 class SigningSecretViewSet(ViewSet):
     """The secret that signs what is sent to an assistant's webhook."""
 
+    operations = schema.SIGNING_SECRET
     required_scopes = {"rotate": ASSISTANTS_WRITE}
 
     def rotate(self, request, assistant_id: int) -> Response:

@@ -4,7 +4,7 @@ compares every answer with these; none has a field that is not here."""
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
 
-from burki.api import STATUS
+from burki.openapi import Amount, Answer, ErrorField, Instant, Null, Success, code_field
 from numbers.models import PhoneNumber, Purchase
 from numbers.services.search import NUMBER_TYPES
 from organizations.models import Provider
@@ -12,30 +12,11 @@ from organizations.models import Provider
 _VISIBLE = [status for status in PhoneNumber.Status.values if status != "claimed"]
 
 
-@extend_schema_field({"type": "string", "pattern": r"^-?[0-9]+\.[0-9]{2,5}$"})
-class Amount(serializers.CharField):
-    """Money as a decimal string."""
-
-
-@extend_schema_field({"type": "string", "format": "date-time", "pattern": "Z$"})
-class Instant(serializers.CharField):
-    """UTC, whole seconds."""
-
-
-@extend_schema_field({"type": "boolean", "const": True})
-class Success(serializers.BooleanField):
-    pass
-
-
 def _provider(**kwargs) -> serializers.ChoiceField:
     return serializers.ChoiceField(choices=Provider.values, **kwargs)
 
 
-def _code(**kwargs) -> serializers.ChoiceField:
-    return serializers.ChoiceField(choices=list(STATUS), **kwargs)
-
-
-class Capabilities(serializers.Serializer):
+class Capabilities(Answer):
     voice = serializers.BooleanField()
     sms = serializers.BooleanField()
     mms = serializers.BooleanField()
@@ -45,7 +26,7 @@ class Capabilities(serializers.Serializer):
 # --- Search --------------------------------------------------------------------------------------
 
 
-class AvailableNumber(serializers.Serializer):
+class AvailableNumber(Answer):
     """A number for sale. `iso_country` and `monthly_cost` are what the SDK reads."""
 
     phone_number = serializers.CharField()
@@ -63,17 +44,17 @@ class AvailableNumber(serializers.Serializer):
     provider = _provider()
 
 
-class ProviderAnswered(serializers.Serializer):
+class ProviderAnswered(Answer):
     success = serializers.BooleanField()
     count = serializers.IntegerField(required=False)
     detail = serializers.CharField(required=False)
-    code = _code(required=False)
+    code = code_field(required=False)
     hint = serializers.CharField(required=False, allow_null=True)
     retryable = serializers.BooleanField(required=False)
     provider_code = serializers.CharField(required=False, allow_null=True)
 
 
-class SearchAnswer(serializers.Serializer):
+class SearchAnswer(Answer):
     success = Success()
     numbers = AvailableNumber(many=True)
     total_found = serializers.IntegerField(help_text="How many `numbers` there are.")
@@ -88,7 +69,7 @@ class SearchAnswer(serializers.Serializer):
 # --- Purchases -----------------------------------------------------------------------------------
 
 
-class TwilioPurchaseDetails(serializers.Serializer):
+class TwilioPurchaseDetails(Answer):
     sid = serializers.CharField()
     friendly_name = serializers.CharField()
     voice_url = serializers.CharField()
@@ -97,7 +78,7 @@ class TwilioPurchaseDetails(serializers.Serializer):
     date_created = Instant()
 
 
-class TelnyxPurchaseDetails(serializers.Serializer):
+class TelnyxPurchaseDetails(Answer):
     id = serializers.CharField()
     phone_number = serializers.CharField()
     status = serializers.ChoiceField(choices=["completed", "pending"])
@@ -116,17 +97,17 @@ class PurchaseDetails(serializers.JSONField):
     pass
 
 
-class Attempt(serializers.Serializer):
+class Attempt(Answer):
     """One number that a purchase with fallback tried."""
 
     phone_number = serializers.CharField()
     provider = _provider()
     state = serializers.ChoiceField(choices=Purchase.State.values)
-    code = _code(allow_null=True)
+    code = code_field(allow_null=True)
     purchase_id = serializers.UUIDField()
 
 
-class PurchaseAnswer(serializers.Serializer):
+class PurchaseAnswer(Answer):
     """With `fallback`, `phone_number` is what was bought; the last two fields are there only
     then."""
 
@@ -139,15 +120,15 @@ class PurchaseAnswer(serializers.Serializer):
     attempts = Attempt(many=True, required=False)
 
 
-class Refusal(serializers.Serializer):
-    code = _code()
+class Refusal(Answer):
+    code = code_field()
     evidence = serializers.ChoiceField(choices=Purchase.Evidence.values)
     provider_code = serializers.CharField(allow_null=True)
     hint = serializers.CharField(allow_null=True)
     retryable = serializers.BooleanField()
 
 
-class PurchaseRecord(serializers.Serializer):
+class PurchaseRecord(Answer):
     """One attempt to buy, refused ones too."""
 
     id = serializers.UUIDField()
@@ -185,19 +166,14 @@ class SettleAnswer(PurchaseRecord):
 # --- Preview -------------------------------------------------------------------------------------
 
 
-@extend_schema_field({"$ref": "#/components/schemas/Error"})
-class Problem(serializers.JSONField):
-    """An error as it would be answered."""
-
-
-class PreviewPrice(serializers.Serializer):
+class PreviewPrice(Answer):
     due_now = Amount(allow_null=True)
     monthly_cost = Amount(allow_null=True)
     setup_cost = Amount(allow_null=True)
     currency = serializers.CharField(allow_null=True)
 
 
-class PreviewLimit(serializers.Serializer):
+class PreviewLimit(Answer):
     monthly_limit = Amount(allow_null=True)
     committed = Amount()
     left_after = Amount(allow_null=True)
@@ -206,31 +182,31 @@ class PreviewLimit(serializers.Serializer):
     numbers_after = serializers.IntegerField()
 
 
-class PreviewAccount(serializers.Serializer):
+class PreviewAccount(Answer):
     id = serializers.IntegerField()
     label = serializers.CharField()
     level = serializers.ChoiceField(choices=["assistant", "organization", "environment"])
 
 
-class Webhooks(serializers.Serializer):
+class Webhooks(Answer):
     voice_url = serializers.CharField(allow_null=True)
     sms_url = serializers.CharField(allow_null=True)
     connection_id = serializers.CharField(allow_null=True)
     messaging_profile_id = serializers.CharField(allow_null=True)
 
 
-class PreviewAssistant(serializers.Serializer):
+class PreviewAssistant(Answer):
     id = serializers.IntegerField()
     name = serializers.CharField()
     ready = serializers.BooleanField()
 
 
-class PreviewAnswer(serializers.Serializer):
+class PreviewAnswer(Answer):
     success = Success()
     phone_number = serializers.CharField()
     provider = _provider()
     allowed = serializers.BooleanField()
-    problem = Problem(allow_null=True, help_text="What would stop the purchase, if anything.")
+    problem = ErrorField(allow_null=True, help_text="What would stop the purchase, if anything.")
     price = PreviewPrice()
     limit = PreviewLimit()
     provider_account = PreviewAccount()
@@ -242,13 +218,25 @@ class PreviewAnswer(serializers.Serializer):
 # --- The inventory -------------------------------------------------------------------------------
 
 
-class AssignedAssistant(serializers.Serializer):
+class AssignedAssistant(Answer):
     id = serializers.IntegerField()
     name = serializers.CharField()
     is_active = serializers.BooleanField()
 
 
-class PhoneNumberRecord(serializers.Serializer):
+class WebhookCheck(Answer):
+    """Whether the provider was last seen to have the number as it should be."""
+
+    verdict = serializers.ChoiceField(
+        choices=PhoneNumber.Verdict.values, allow_null=True, help_text="null: nobody looked yet."
+    )
+    checked_at = Instant(allow_null=True)
+    verified_at = Instant(allow_null=True)
+    detail = serializers.CharField(allow_null=True)
+    differences = serializers.DictField(child=serializers.DictField())
+
+
+class PhoneNumberRecord(Answer):
     """A number of the inventory. `twilio_sid` is the provider's id for both providers: that is
     the name under which existing clients read it."""
 
@@ -275,21 +263,31 @@ class PhoneNumberRecord(serializers.Serializer):
     sms_url = serializers.CharField(allow_null=True)
     connection_id = serializers.CharField(allow_null=True)
     messaging_profile_id = serializers.CharField(allow_null=True)
+    voice_webhook_url = serializers.CharField(
+        allow_null=True, help_text="The customer's own address for calls."
+    )
+    sms_enabled = serializers.BooleanField()
     is_verified_caller_id = serializers.BooleanField()
+    webhook_check = WebhookCheck(allow_null=True, help_text="null: not in service.")
+    sip_trunk_id = Null()
+    allowed_country_codes = Null()
+    flow = Null()
+    assigned_at = Instant(allow_null=True)
     purchased_at = Instant(allow_null=True)
     released_at = Instant(allow_null=True)
+    last_activity_at = Instant(allow_null=True)
     created_at = Instant()
     updated_at = Instant()
 
 
-class ReleaseAnswer(serializers.Serializer):
+class ReleaseAnswer(Answer):
     success = Success()
     phone_number = serializers.CharField()
     provider = _provider()
     message = serializers.CharField()
 
 
-class SyncAnswer(serializers.Serializer):
+class SyncAnswer(Answer):
     success = Success()
     message = serializers.CharField()
     synced_count = serializers.IntegerField(help_text="Numbers that account and inventory have.")
@@ -298,5 +296,5 @@ class SyncAnswer(serializers.Serializer):
         child=serializers.IntegerField(), help_text="What still disagrees, by kind."
     )
     failures = serializers.DictField(
-        child=Problem(), required=False, help_text="Why a provider could not be compared."
+        child=ErrorField(), required=False, help_text="Why a provider could not be compared."
     )

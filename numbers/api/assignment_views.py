@@ -12,6 +12,7 @@ from burki.errors import InvalidRequest
 from burki.fields import validated
 from burki.filters import filtered
 from burki.paging import SkipPagination
+from numbers.api import assignment_schema as schema
 from numbers.api.assignment_filters import OrganizationNumbersFilter
 from numbers.api.assignment_serializers import (
     AssignByNumberRequest,
@@ -44,6 +45,7 @@ class NumberListViewSet(GenericViewSet):
     """Bare arrays, newest first, page by page."""
 
     pagination_class = SkipPagination
+    operations = schema.LISTS
     required_scopes = {
         "organization": NUMBERS_READ,
         "available": NUMBERS_READ,
@@ -82,6 +84,7 @@ class NumberListViewSet(GenericViewSet):
 class AssignmentViewSet(ViewSet):
     """Assistants and numbers of the caller's organization; others are not found."""
 
+    operations = schema.ASSIGNMENT
     required_scopes = {
         "change": NUMBERS_WRITE,
         "assign": NUMBERS_WRITE,

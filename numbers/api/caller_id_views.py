@@ -4,6 +4,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from burki.fields import validated
+from numbers.api import setup_schema as schema
 from numbers.api.caller_id_serializers import CallerIdRequest
 from numbers.services.caller_ids import add_caller_id, sync_caller_ids
 from organizations.permissions import NUMBERS_WRITE
@@ -12,6 +13,7 @@ from organizations.permissions import NUMBERS_WRITE
 class CallerIdViewSet(ViewSet):
     """Numbers of others that the organization may call from."""
 
+    operations = schema.CALLER_IDS
     required_scopes = {"sync": NUMBERS_WRITE, "add": NUMBERS_WRITE}
     throttle_scopes = {"add": "purchase"}  # it makes somebody's telephone ring
 

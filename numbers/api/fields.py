@@ -29,6 +29,8 @@ class AssistantIdField(StrictField):
 class FormE164Field(E164Field):
     """In a form, a plus that was not encoded arrives as a blank."""
 
+    schema = {"type": "string", "pattern": E164Field.schema["pattern"].replace(r"\+", "[+ ]")}
+
     def to_internal_value(self, data: Any) -> str:
         blank = isinstance(data, str) and data.startswith(" ")
         return super().to_internal_value(f"+{data[1:]}" if blank else data)
@@ -38,6 +40,7 @@ class AssistantChoiceField(StrictField):
     """An assistant's id; 0 for none."""
 
     message = "assistant_id must be a positive integer (e.g., 123), or 0 to unassign"
+    schema = {"type": "integer", "minimum": 0}
 
     def is_right(self, value: Any) -> bool:
         return type(value) is int and value >= 0
@@ -45,6 +48,8 @@ class AssistantChoiceField(StrictField):
 
 class AnyTextField(StrictField):
     """A string, to be judged later."""
+
+    schema = {"type": "string"}
 
     def __init__(self, *, message: str, **kwargs: Any):
         self.message = message
@@ -58,6 +63,7 @@ class NumberOfADirectoryField(StrictField):
     """A phone number as people write it into assign-by-number; blanks around it are dropped."""
 
     message = "Phone number must be in E.164 format (start with +)"
+    schema = {"type": "string", "pattern": r"^\s*\+[0-9]{7,15}\s*$"}
 
     def is_right(self, value: Any) -> bool:
         return isinstance(value, str) and value.strip().startswith("+")

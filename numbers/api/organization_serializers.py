@@ -33,6 +33,11 @@ class ApiKeysField(StrictField):
         f"api_keys must be an object of at most {_KEYS_MAX} names, each with a text of 1 to 500 "
         "characters, or null to remove it"
     )
+    schema = {
+        "type": "object",
+        "maxProperties": _KEYS_MAX,
+        "additionalProperties": {"type": ["string", "null"], "minLength": 1, "maxLength": 500},
+    }
     _name = TextField(most=100, message=message)
     _key = TextField(most=500, message=message)
 

@@ -8,6 +8,7 @@ from rest_framework.viewsets import GenericViewSet, ViewSet
 from burki.errors import InvalidRequest, NotFound
 from burki.fields import row_id, validated
 from burki.paging import KeysetPagination
+from numbers.api import organization_schema as schema
 from numbers.api.organization_serializers import (
     OrganizationRequest,
     ProviderAccountRequest,
@@ -31,6 +32,7 @@ from organizations.permissions import NUMBERS_READ, ORGANIZATION_ADMIN
 class OrganizationViewSet(ViewSet):
     """The organization of the key or session."""
 
+    operations = schema.ORGANIZATION
     required_scopes = {
         "retrieve": ORGANIZATION_ADMIN,
         "update": ORGANIZATION_ADMIN,
@@ -87,6 +89,7 @@ class ProviderAccountViewSet(GenericViewSet):
 
     pagination_class = KeysetPagination
     serializer_class = ProviderAccountSerializer
+    operations = schema.PROVIDER_ACCOUNTS
     required_scopes = {
         "list": ORGANIZATION_ADMIN,
         "retrieve": ORGANIZATION_ADMIN,

@@ -5,6 +5,7 @@ from rest_framework.response import Response
 from rest_framework.viewsets import ViewSet
 
 from burki.fields import validated
+from numbers.api import setup_schema as schema
 from numbers.api.serializers import PhoneNumberSerializer, ProofRequest
 from numbers.exceptions import NumberNotFound
 from numbers.models import PhoneNumber
@@ -16,6 +17,7 @@ from organizations.permissions import NUMBERS_WRITE
 class ProofViewSet(ViewSet):
     """All three answer with the number; `webhook_check` in it is what was seen just now."""
 
+    operations = schema.PROOF
     required_scopes = {
         "verify": NUMBERS_WRITE,
         "repair": NUMBERS_WRITE,

@@ -5,18 +5,20 @@ from typing import Any
 
 from burki.errors import BurkiError, InvalidRequest, NotFound, Unavailable
 from burki.openapi import (
-    PAGING,
-    WRONG_LIMIT,
     Operation,
     page,
     page_of,
+    paging,
     parameter,
     query_of,
     raised,
     refused,
+    wrong_limit,
 )
+from burki.paging import KeysetPagination
 from numbers import exceptions as errors
 from numbers.api import answers, examples
+from numbers.api.assignment_serializers import ChangeRequest
 from numbers.api.examples import NUMBER, PURCHASE_ID, STATUS_URL
 from numbers.api.serializers import PurchaseRequest, ReleaseRequest, SearchRequest, SettleRequest
 from numbers.filters import PhoneNumberFilter, PurchaseFilter
@@ -30,7 +32,7 @@ _POINTERS = ("Location", "Purchase-Id")
 
 # --- Parameters ----------------------------------------------------------------------------------
 
-_KEY = parameter(
+IDEMPOTENCY_KEY = parameter(
     "header",
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": KEY_MAX},
@@ -49,10 +51,10 @@ _PURCHASE_ID = parameter("path", "purchase_id", {"type": "string"}, example=PURC
 
 # --- Errors --------------------------------------------------------------------------------------
 
-_NO_SUCH_NUMBER = errors.NumberNotFound(NUMBER)
+NO_SUCH_NUMBER = errors.NumberNotFound(NUMBER)
 _NO_SUCH_PURCHASE = NotFound(f"Purchase {PURCHASE_ID} not found")
 _NO_SUCH_ASSISTANT = NotFound("Assistant with ID 123 not found")
-_WRONG_KEY = InvalidRequest(f"Idempotency-Key must be 1 to {KEY_MAX} printable characters")
+WRONG_KEY = InvalidRequest(f"Idempotency-Key must be 1 to {KEY_MAX} printable characters")
 
 # What each reason of a provider looks like: the provider's code, the hint, whether to try again.
 REASONS: dict[str, tuple[str, str, bool]] = {
@@ -94,7 +96,7 @@ REASONS: dict[str, tuple[str, str, bool]] = {
 }
 
 # Those of endpoints that only ask about the account, or about numbers as well.
-_OF_ACCOUNTS = (
+OF_ACCOUNTS = (
     "insufficient_balance",
     "invalid_credentials",
     "account_restricted",
@@ -103,7 +105,10 @@ _OF_ACCOUNTS = (
     "provider_unreachable",
     "not_configured",
 )
-_OF_NUMBERS = ("number_unavailable", "invalid_number", *_OF_ACCOUNTS)
+_OF_NUMBERS = ("number_unavailable", "invalid_number", *OF_ACCOUNTS)
+NUMBER_CONFLICT = errors.NumberConflict(
+    PhoneNumber(phone_number=NUMBER, provider="telnyx", status="releasing")
+)
 
 
 def _with_record(error: errors.PurchaseError) -> errors.PurchaseError:
@@ -139,7 +144,7 @@ def _release(**fields: Any) -> Release:
     return Release(number=PhoneNumber(phone_number=NUMBER, provider="telnyx"), **fields)
 
 
-def _failed(
+def failed(
     kind: type[errors.ProviderError], detail: str, codes: tuple[str, ...]
 ) -> list[BurkiError]:
     """For each reason, what an endpoint that only asks a provider answers."""
@@ -176,6 +181,15 @@ _NOT_ALLOWED = [  # also the `problem` of a preview
     ),
 ]
 
+CHANGE_ERRORS = [
+    refused(ChangeRequest, {"assistant_id": "1"}),
+    InvalidRequest("Nothing to change: give friendly_name or assistant_id"),
+    NO_SUCH_NUMBER,
+    NotFound("Assistant with ID 123 not found in your organization"),
+    NUMBER_CONFLICT,
+    *failed(errors.RequestFailed, f"Failed to rename phone number {NUMBER} at telnyx", OF_ACCOUNTS),
+]
+
 # --- Operations ----------------------------------------------------------------------------------
 
 PHONE_NUMBERS = {
@@ -194,7 +208,7 @@ PHONE_NUMBERS = {
             refused(SearchRequest, {"provider": "vonage"}),
             refused(SearchRequest, {"limit": 51}),
             raised(clean_criteria, area_code="4155"),
-            *_failed(errors.SearchFailed, "Failed to search phone numbers at telnyx", _OF_NUMBERS),
+            *failed(errors.SearchFailed, "Failed to search phone numbers at telnyx", _OF_NUMBERS),
         ],
     ),
     "purchase": _operation(
@@ -205,7 +219,7 @@ PHONE_NUMBERS = {
         "The same request again is answered with the same purchase and "
         "`Idempotent-Replayed: true`; nothing is bought twice. With `fallback` another number "
         "may be bought when this one is not available; that needs an `Idempotency-Key`.",
-        parameters=[_KEY],
+        parameters=[IDEMPOTENCY_KEY],
         request=PurchaseRequest,
         request_examples=examples.PURCHASES,
         answer=answers.PurchaseAnswer,
@@ -225,7 +239,7 @@ PHONE_NUMBERS = {
         },
         errors=[
             *_WRONG_PURCHASE,
-            _WRONG_KEY,
+            WRONG_KEY,
             errors.IdempotencyKeyRequired(),
             _NO_SUCH_ASSISTANT,
             *_NOT_ALLOWED,
@@ -254,7 +268,7 @@ PHONE_NUMBERS = {
             errors.NumberAlreadyInAccount(NUMBER, "telnyx"),
             *(
                 errors.PreviewFailed.because_of("telnyx", error)
-                for error in _failed(errors.ProviderRefused, "", _OF_NUMBERS)
+                for error in failed(errors.ProviderRefused, "", _OF_NUMBERS)
             ),
         ],
     ),
@@ -262,7 +276,7 @@ PHONE_NUMBERS = {
         summary="Give a number back",
         description="It stops costing, and anybody may buy it. `provider` is only needed when "
         "the organization has the number at both.",
-        parameters=[_KEY],
+        parameters=[IDEMPOTENCY_KEY],
         request=ReleaseRequest,
         request_examples={"A number": {"phone_number": NUMBER}},
         answer=answers.ReleaseAnswer,
@@ -271,8 +285,8 @@ PHONE_NUMBERS = {
         errors=[
             refused(ReleaseRequest, {"phone_number": "4155551234"}),
             InvalidRequest(f"Phone number {NUMBER} is at telnyx"),
-            _WRONG_KEY,
-            _NO_SUCH_NUMBER,
+            WRONG_KEY,
+            NO_SUCH_NUMBER,
             errors.ReleaseInProgress(release=_release()),
             errors.NumberNotReleasable(
                 f"The purchase of {NUMBER} is not settled yet.",
@@ -295,11 +309,11 @@ PHONE_NUMBERS = {
                 country_code="ISO 3166, such as US.",
                 search="A part of the number or of its name.",
             ),
-            *PAGING,
+            *paging(KeysetPagination),
         ],
         answer=page_of(answers.PhoneNumberRecord),
         examples={"One number": page(examples.NUMBER_RECORD)},
-        errors=[WRONG_LIMIT],
+        errors=[wrong_limit(KeysetPagination)],
     ),
     "retrieve": _operation(
         summary="One number",
@@ -307,18 +321,31 @@ PHONE_NUMBERS = {
         parameters=[PHONE_NUMBER],
         answer=answers.PhoneNumberRecord,
         examples={"A number": examples.NUMBER_RECORD},
-        errors=[_NO_SUCH_NUMBER],
+        errors=[NO_SUCH_NUMBER],
+    ),
+    "partial_update": _operation(
+        summary="Rename a number, or give it to an assistant",
+        description="Null and absent leave as it is; `assistant_id` 0 takes it away.",
+        parameters=[PHONE_NUMBER],
+        request=ChangeRequest,
+        request_examples={
+            "Another name": {"friendly_name": "San Francisco Support Line"},
+            "To nobody": {"assistant_id": 0},
+        },
+        answer=answers.PhoneNumberRecord,
+        examples={"A number": examples.NUMBER_RECORD},
+        errors=CHANGE_ERRORS,
     ),
     "purchases": _operation(
         summary="Every attempt to buy",
         description="Newest first; refused ones too.",
         parameters=[
             *query_of(PurchaseFilter, needs_attention="Whether a person should look at it."),
-            *PAGING,
+            *paging(KeysetPagination),
         ],
         answer=page_of(answers.PurchaseRecord),
         examples={"One purchase": page(examples.PURCHASE_RECORD)},
-        errors=[WRONG_LIMIT],
+        errors=[wrong_limit(KeysetPagination)],
     ),
     "purchase_detail": _operation(
         summary="One attempt to buy",
@@ -355,6 +382,6 @@ INVENTORY = {
         "adopted. Nothing is bought, released, or set at a provider.",
         answer=answers.SyncAnswer,
         examples={"Both providers": examples.SYNCED},
-        errors=_failed(errors.SyncFailed, "Failed to sync phone numbers from telnyx", _OF_ACCOUNTS),
+        errors=failed(errors.SyncFailed, "Failed to sync phone numbers from telnyx", OF_ACCOUNTS),
     ),
 }

@@ -5,6 +5,7 @@ from rest_framework.viewsets import ViewSet
 
 from burki.errors import InvalidRequest
 from burki.fields import validated
+from numbers.api import setup_schema as schema
 from numbers.api.setup_serializers import (
     WebhooksRequest,
     countries_answer,
@@ -22,6 +23,7 @@ from organizations.permissions import NUMBERS_READ, NUMBERS_WRITE
 class NumberSetupViewSet(ViewSet):
     """What a number's provider has set for it."""
 
+    operations = schema.SETUP
     required_scopes = {
         "countries": NUMBERS_READ,
         "diagnose": NUMBERS_READ,

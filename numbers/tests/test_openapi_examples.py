@@ -1,6 +1,7 @@
 """The documentation's examples are what the API really answers, word for word."""
 
 import re
+from copy import deepcopy
 
 import pytest
 
@@ -23,7 +24,7 @@ _VARIES = re.compile(
 
 def example(name: str, path: str, status: int = 200, method: str = "post"):
     response = contract.resolved(contract.document["paths"][path][method]["responses"][str(status)])
-    return response["content"][JSON]["examples"][name]["value"]
+    return deepcopy(response["content"][JSON]["examples"][name]["value"])
 
 
 def alike(value):
@@ -40,7 +41,7 @@ def alike(value):
 def body(name: str, path: str = BUY):
     """An example of a request's body."""
     content = contract.document["paths"][path]["post"]["requestBody"]["content"][JSON]
-    return dict(content["examples"][name]["value"])
+    return deepcopy(content["examples"][name]["value"])
 
 
 @pytest.fixture

@@ -34,6 +34,11 @@ DEFAULT_SCOPES = PERMISSIONS["read"] | PERMISSIONS["write"]
 
 class ScopesField(StrictField):
     message = f"scopes must be a list of at least one of: {', '.join(sorted(SCOPES))}"
+    schema = {
+        "type": "array",
+        "minItems": 1,
+        "items": {"type": "string", "enum": sorted(SCOPES)},
+    }
 
     def is_right(self, value: Any) -> bool:
         return (
@@ -47,6 +52,7 @@ class FutureField(StrictField):
     """A moment with its offset from UTC, still to come."""
 
     message = "expires_at must be a time still to come, in ISO 8601 with its offset from UTC"
+    schema = {"type": "string", "format": "date-time"}
 
     def is_right(self, value: Any) -> bool:
         try:

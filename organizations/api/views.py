@@ -6,6 +6,7 @@ from rest_framework.viewsets import GenericViewSet, ViewSet
 from burki.errors import NotFound
 from burki.fields import row_id, validated
 from burki.paging import ArrayPagination
+from organizations.api import schema
 from organizations.api.serializers import (
     DEFAULT_SCOPES,
     ApiKeyChange,
@@ -21,6 +22,7 @@ from organizations.services import change_api_key, create_api_key, revoke_api_ke
 
 
 class MeViewSet(ViewSet):
+    operations = schema.ME
     required_scopes = {"retrieve": ANY}
 
     def retrieve(self, request) -> Response:
@@ -33,6 +35,7 @@ class ApiKeyViewSet(GenericViewSet):
 
     pagination_class = ArrayPagination
     serializer_class = ApiKeySerializer
+    operations = schema.API_KEYS
     required_scopes = {
         "list": ORGANIZATION_ADMIN,
         "create": ORGANIZATION_ADMIN,

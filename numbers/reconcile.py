@@ -7,6 +7,9 @@ as anything else.
 
 import contextlib
 import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from numbers import clocks, jobs
@@ -38,17 +41,7 @@ def settle_purchase(purchase_id: UUID, *, actor: Actor) -> Purchase:
     """
     purchase = Purchase.objects.select_related("account").get(pk=purchase_id)
     if purchase.state == State.ORDERING:
-        age = settling.database_now() - purchase.claimed_at
-        doubt = clocks.after(clocks.DOUBT_AFTER)
-        if age < doubt:
-            jobs.settle_later(purchase, after=doubt - age)
-            return purchase
-        try:
-            recording.record_uncertain(
-                purchase, reason="The process that ordered it is gone.", actor=actor
-            )
-        except LostRace:
-            return Purchase.objects.get(pk=purchase_id)
+        _doubt(purchase, recording.record_uncertain, "The process that ordered it is gone.", actor)
     inferred = purchase.state == State.REFUSED and purchase.evidence == Evidence.NOT_FOUND
     if purchase.state not in (State.PENDING, State.UNCERTAIN) and not inferred:
         return purchase
@@ -139,6 +132,20 @@ def _record(purchase: Purchase, look: Look, actor: Actor) -> Purchase:
     )
 
 
+def _doubt(
+    row: Purchase | Release, record_uncertain: Callable[..., Any], reason: str, actor: Actor
+) -> None:
+    """Make a claimed row uncertain, unless its process may still be at work: then look later."""
+    left = clocks.after(clocks.DOUBT_AFTER) - (settling.database_now() - row.claimed_at)
+    if left > timedelta(0):
+        jobs.settle_later(row, after=left)
+        return
+    try:
+        record_uncertain(row, reason=reason, actor=actor)
+    except LostRace:  # go on with what was recorded meanwhile
+        row.refresh_from_db()
+
+
 def _too_long(purchase: Purchase) -> bool:
     age = settling.database_now() - purchase.claimed_at
     return age > clocks.after(clocks.PENDING_NEEDS_A_PERSON_AFTER)
@@ -152,17 +159,8 @@ def settle_release(release_id: UUID, *, actor: Actor) -> Release:
     release = Release.objects.select_related("number__account").get(pk=release_id)
     number = release.number
     if release.state == Release.State.RELEASING:
-        age = settling.database_now() - release.claimed_at
-        doubt = clocks.after(clocks.DOUBT_AFTER)
-        if age < doubt:
-            jobs.settle_later(release, after=doubt - age)
-            return release
-        try:
-            release_recording.record_uncertain(
-                release, reason="The process that released it is gone.", actor=actor
-            )
-        except LostRace:
-            return Release.objects.get(pk=release_id)
+        gone = "The process that released it is gone."
+        _doubt(release, release_recording.record_uncertain, gone, actor)
     if release.state != Release.State.UNCERTAIN:
         return release
     try:

@@ -15,13 +15,9 @@ import pytest
 import requests
 from django.conf import settings
 
+from burki.tests.processes import free_port
+
 pytestmark = pytest.mark.slow
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Running:

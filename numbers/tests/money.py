@@ -49,6 +49,11 @@ def word(call: Callable[[], Purchased] | Any) -> str:
     return "replayed" if result.replayed else result.purchase.state
 
 
+def deletes(sandbox) -> int:
+    """How many requests to release a number the providers received."""
+    return len(sandbox.requests(method="DELETE"))
+
+
 @contextlib.contextmanager
 def at_event(name: str, act: Callable[[], Any]) -> Iterator[None]:
     """Do `act` at the exact point where a service logs the event, once."""

@@ -10,9 +10,9 @@ from burki.testing import (
     make_client,
     make_organization,
     orders_sent,
-    post,
 )
 from numbers.models import PhoneNumber, Purchase
+from numbers.tests.doors import buy
 
 pytestmark = pytest.mark.django_db
 
@@ -20,17 +20,6 @@ EXPENSIVE = "+14155550061"  # 25.00 a month and 5.00 once, at Telnyx
 PRICELESS = "+14155550060"  # Telnyx does not say
 IN_EURO = "+14155550062"
 IN_ACCOUNT = "+14155550031"
-
-
-@pytest.fixture(params=["/phone-numbers", "/api/v1/phone-numbers"])
-def base(request):
-    return request.param
-
-
-def buy(client, base, **over):
-    headers = {name: over.pop(name) for name in list(over) if name.startswith("HTTP_")}
-    body = {"phone_number": TWILIO_NUMBER, "provider": "twilio"} | over
-    return post(client, f"{base}/purchase", body, **headers)
 
 
 def left_nothing(sandbox):

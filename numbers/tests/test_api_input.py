@@ -17,11 +17,6 @@ READERS = [PURCHASE, "/api/v1/phone-numbers/search"]
 GOOD = {"phone_number": TWILIO_NUMBER, "provider": "twilio"}
 
 
-@pytest.fixture(params=PREFIXES)
-def base(request):
-    return request.param
-
-
 def send(client, path, body: bytes, content_type="application/json", **headers):
     return client.generic("POST", path, body, content_type=content_type, **headers)
 

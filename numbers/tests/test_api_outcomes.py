@@ -27,11 +27,6 @@ PREFIXES = ("/phone-numbers", "/api/v1/phone-numbers")
 BOTH = ("twilio", "telnyx")
 
 
-@pytest.fixture(params=PREFIXES)
-def base(request):
-    return request.param
-
-
 def buy(client, provider, number, base="/phone-numbers", **headers):
     """`number` may be the last four digits of a scenario."""
     if number in SCENARIOS:

@@ -10,22 +10,11 @@ from burki.testing import (
     TWILIO_NUMBER,
     make_assistant,
     make_client,
-    post,
 )
 from numbers.models import PhoneNumber, Purchase
+from numbers.tests.doors import buy
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(params=["/phone-numbers", "/api/v1/phone-numbers"])
-def base(request):
-    return request.param
-
-
-def buy(client, base, **over):
-    headers = {name: over.pop(name) for name in list(over) if name.startswith("HTTP_")}
-    body = {"phone_number": TWILIO_NUMBER, "provider": "twilio"} | over
-    return post(client, f"{base}/purchase", body, **headers)
 
 
 @pytest.mark.parametrize("key", [None, "order-1"])

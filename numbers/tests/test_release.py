@@ -16,6 +16,7 @@ from numbers import reconcile
 from numbers.models import PhoneNumber, Release
 from numbers.providers import http as provider_http
 from numbers.services.purchase import purchase_number
+from numbers.tests.money import deletes
 from organizations.models import AuditEvent
 
 RELEASE = "/phone-numbers/release"
@@ -33,10 +34,6 @@ def bought(organization, phone_number: str, provider: str) -> PhoneNumber:
         friendly_name="",
         idempotency_key=None,
     ).purchase.number
-
-
-def deletes(sandbox) -> int:
-    return len(sandbox.requests(method="DELETE"))
 
 
 def settle(release: Release, *, times: int = 40) -> Release:

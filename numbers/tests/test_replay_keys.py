@@ -27,7 +27,7 @@ from numbers.services.fallback import buy_one_of_several
 from numbers.services.purchase import _attempt
 from numbers.services.release import release_number
 from numbers.services.requests import Fallback, clean_request
-from numbers.tests.money import NUMBERS, ORDERS, buy, grow_older, inside, settle, word
+from numbers.tests.money import NUMBERS, ORDERS, buy, deletes, grow_older, inside, settle, word
 
 LOST = "+14155550011"  # the connection is closed without an answer; nothing is bought
 NOT_RELEASED = "+14155550071"  # DELETE closes the connection and releases nothing
@@ -48,10 +48,6 @@ def release(organization, phone_number: str = TWILIO_NUMBER, key: str | None = N
         provider=None,
         idempotency_key=key,
     )
-
-
-def deletes(sandbox) -> int:
-    return len(sandbox.requests(method="DELETE"))
 
 
 def names(key: str) -> list[tuple[str, str]]:

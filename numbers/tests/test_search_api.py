@@ -14,11 +14,6 @@ SEARCH = "/phone-numbers/search"
 TWILIO, TELNYX, PRICES = "/AvailablePhoneNumbers/", "/available_phone_numbers", "/v1/PhoneNumbers/"
 
 
-@pytest.fixture(params=["/phone-numbers", "/api/v1/phone-numbers"])
-def base(request):
-    return request.param
-
-
 def search(client, path=SEARCH, **criteria):
     response = post(client, path, criteria)
     assert response.status_code == 200, response.json()

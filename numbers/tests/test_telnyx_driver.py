@@ -24,11 +24,6 @@ USE_CONNECTION, USE_PROFILE = {"connection_id": CONNECTION}, {"messaging_profile
 SEARCH, ORDERS = "/available_phone_numbers", "/number_orders"
 
 
-@pytest.fixture
-def telnyx(sandbox):
-    return driver_of("telnyx")
-
-
 # --- Buying --------------------------------------------------------------------------------------
 
 

@@ -16,11 +16,6 @@ APPLICATIONS, PROFILES = "/call_control_applications", "/messaging_profiles"
 NAME = "Burki acme (burki.test)"
 
 
-@pytest.fixture
-def telnyx(sandbox):
-    return driver_of("telnyx")
-
-
 def application(sandbox, **fields) -> Routing:
     sandbox.set_account(ACCOUNT, connections=[{"id": "77", **fields}])
     return Routing(connection_id="77")

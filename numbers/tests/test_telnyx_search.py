@@ -7,14 +7,9 @@ import pytest
 from burki.testing import TELNYX_NUMBER
 from numbers.exceptions import ProviderUnreachable, UnsupportedCriteria
 from numbers.providers.base import Price, SearchCriteria
-from numbers.tests.driving import driver_of, sent
+from numbers.tests.driving import sent
 
 SEARCH = "/available_phone_numbers"
-
-
-@pytest.fixture
-def telnyx(sandbox):
-    return driver_of("telnyx")
 
 
 @pytest.mark.parametrize(

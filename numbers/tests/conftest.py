@@ -1,0 +1,15 @@
+import pytest
+
+from numbers.tests.driving import driver_of
+
+
+@pytest.fixture(params=["/phone-numbers", "/api/v1/phone-numbers"])
+def base(request) -> str:
+    """The prefix of the phone-number routes: the specification's, and the SDK's."""
+    return request.param
+
+
+@pytest.fixture
+def telnyx(sandbox):
+    """A driver for one operation in the account of `burki.testing`."""
+    return driver_of("telnyx")

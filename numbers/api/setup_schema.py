@@ -11,6 +11,7 @@ from burki.errors import InvalidRequest, PermissionDenied
 from burki.openapi import Answer, Operation, Success, code_field, parameter, refused
 from numbers import exceptions as errors
 from numbers.api.answers import PhoneNumberRecord
+from numbers.api.caller_id_serializers import CallerIdRequest
 from numbers.api.examples import NUMBER, NUMBER_RECORD
 from numbers.api.schema import (
     NO_SUCH_NUMBER,
@@ -20,7 +21,7 @@ from numbers.api.schema import (
     failed,
 )
 from numbers.api.serializers import ProofRequest
-from numbers.api.setup_serializers import CallerIdRequest, WebhooksRequest
+from numbers.api.setup_serializers import WebhooksRequest
 from numbers.models import PhoneNumber
 from numbers.services.lookup import NO_PROVIDER, NOT_E164
 from organizations.models import Provider

@@ -78,6 +78,17 @@ def _answers_are_as_documented():
         yield
 
 
+@pytest.fixture(autouse=True)
+def _no_jobs_stay(request, django_db_blocker):
+    """Tests that really commit leave their jobs behind: no flush reaches unmanaged models."""
+    yield
+    marker = request.node.get_closest_marker("django_db")
+    commits = marker is not None and marker.kwargs.get("transaction")
+    if commits or "transactional_db" in request.fixturenames:
+        with django_db_blocker.unblock(), connection.cursor() as cursor:
+            cursor.execute("DELETE FROM procrastinate_jobs")
+
+
 @pytest.fixture
 def sandbox(_sandbox, settings):
     """Both providers over real HTTP, empty."""

@@ -34,7 +34,9 @@ _OUTCOMES = ("bought", "pending", "uncertain", "buying", "refused", "skipped", "
 
 
 class BulkReason(Answer):
-    code = code_field(allow_blank=True)
+    """`code` is that of the error that stopped it; or `no_more_numbers`, `total_cost_reached`."""
+
+    code = serializers.CharField()
     detail = serializers.CharField()
 
 

@@ -17,7 +17,11 @@ class OrganizationAnswer(Answer):
     domain = serializers.CharField(allow_null=True)
     is_active = serializers.BooleanField()
     settings = serializers.DictField()
-    api_keys = serializers.DictField(child=serializers.CharField())
+    api_keys = serializers.DictField(
+        child=serializers.CharField(),
+        allow_null=True,
+        help_text="Null when no CREDENTIALS_KEY opens them.",
+    )
     twilio_account_sid = serializers.CharField(allow_null=True)
     twilio_auth_token = serializers.CharField(allow_null=True)
     telnyx_api_key = serializers.CharField(allow_null=True)

@@ -535,7 +535,7 @@ def test_every_change_of_a_number_is_followed_by_a_look(client, organization, as
         ("post", f"{base}/phone-numbers/{first.pk}/assign", {}, [first.pk]),
         ("post", f"{base}/phone-numbers/{first.pk}/unassign", {}, [first.pk]),
         ("post", f"{base}/phone-numbers/bulk-assign",
-         {"phone_number_ids": [n.pk for n in numbers]}, [n.pk for n in numbers]),
+         [n.pk for n in numbers], [n.pk for n in numbers]),
         ("put", "/phone-numbers/webhooks",
          {"phone_number": str(second), "voice_webhook_url": ELSEWHERE}, [second.pk]),
         ("put", "/phone-numbers/webhooks",

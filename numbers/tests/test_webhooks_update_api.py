@@ -15,7 +15,7 @@ from burki.testing import (
     make_client,
 )
 from numbers.models import Finding, PhoneNumber
-from numbers.services.inventory_actions import repair_number
+from numbers.services.repairing import repair_number
 from numbers.services.webhooks import update_webhooks
 from numbers.tests.inventories import account_of, bought, changes_sent, compared, own
 from numbers.tests.sdk import parsed

@@ -99,6 +99,13 @@ def sandbox(_sandbox, settings):
 
 
 @pytest.fixture
+def patience(settings):
+    """As much time for requests as in earnest: that an answer was late is a verdict as well, and a
+    busy machine must not cause it."""
+    settings.CLOCK_SCALE = 1
+
+
+@pytest.fixture
 def organization(db):
     """A tenant with an account of its own at both providers."""
     return testing.make_organization("Acme")

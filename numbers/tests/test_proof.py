@@ -9,7 +9,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from burki.errors import BurkiError, PermissionDenied
-from burki.testing import CONNECTION, PROFILE, SYSTEM, make_user
+from burki.testing import CLOCK_SCALE, CONNECTION, PROFILE, SYSTEM, make_user
 from numbers import tasks
 from numbers.exceptions import InventoryConflict
 from numbers.inventory import compare_account
@@ -36,7 +36,7 @@ BOTH = pytest.mark.parametrize("provider", ["twilio", "telnyx"])
 LOOK = pytest.mark.parametrize("look", ["verify", "compare"])
 READS = {"twilio": 1, "telnyx": 3}  # requests of one look: Telnyx has a connection and a profile
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patience")]
 
 
 def looked_at(number: PhoneNumber, look: str = "verify") -> PhoneNumber:
@@ -331,9 +331,7 @@ def test_a_new_number_that_is_not_listed_yet_is_no_drift(
 
 
 @LOOK
-def test_a_number_whose_calls_go_to_the_customer_should_have_that(
-    client, organization, sandbox, look
-):
+def test_what_the_customer_chose_is_what_should_be(client, organization, sandbox, look):
     for provider in ("twilio", "telnyx"):
         number = bought(organization, provider)
         body = {"phone_number": str(number), "voice_webhook_url": ELSEWHERE, "disable_sms": True}
@@ -406,7 +404,12 @@ def test_a_dry_run_writes_no_verdict(organization, sandbox):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     "change",
-    [{"status": "releasing"}, {"voice_url": ELSEWHERE}, {"connection_id": "1"}],
+    [
+        {"status": "releasing"},
+        {"voice_url": ELSEWHERE},
+        {"connection_id": "1"},
+        {"voice_webhook_url": "https://a.test/"},
+    ],
 )
 @LOOK
 def test_a_row_that_changed_during_the_look_is_not_judged(
@@ -471,7 +474,10 @@ def test_a_pending_order_is_verified_once_it_is_complete(organization, sandbox):
 
 
 @pytest.mark.parametrize("digits", ["0001", "0014"])
-def test_what_was_not_bought_or_is_in_doubt_is_not_verified(organization, sandbox, digits):
+def test_what_was_not_bought_or_is_in_doubt_is_not_verified(
+    organization, sandbox, settings, digits
+):
+    settings.CLOCK_SCALE = CLOCK_SCALE
     with pytest.raises(BurkiError):
         buy(organization, "twilio", f"+1415555{digits}")
 

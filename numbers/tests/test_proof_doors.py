@@ -23,7 +23,7 @@ BOTH = pytest.mark.parametrize("provider", ["twilio", "telnyx"])
 PREFIX = pytest.mark.parametrize("prefix", ["", "/api/v1"])
 NEW = "https://new.test"
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patience")]
 
 
 # --- The API --------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ from organizations.models import AuditEvent, ProviderAccount
 BOTH = pytest.mark.parametrize("provider", ["twilio", "telnyx"])
 OLD, NEW = "https://burki.test", "https://new.test"
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patience")]
 
 
 def repaired(number: PhoneNumber, **over):

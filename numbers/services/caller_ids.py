@@ -64,6 +64,8 @@ def add_caller_id(
     try:
         return twilio.verify(phone_number, friendly_name)
     except ProviderError as error:
+        if error.code == "invalid_number":
+            raise InvalidRequest(f"Twilio cannot call {phone_number}: it is no number.") from error
         _tell(account, actor, "caller_id.verification_failed", phone_number, code=error.code)
         raise RequestFailed.because_of(
             f"Failed to verify caller ID {phone_number} with twilio", error

@@ -12,6 +12,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import F
 
 from burki.logs import emit
 from burki.text import plain
@@ -142,6 +143,7 @@ def _keep(seen: dict[int, Seen], at: datetime) -> int:
         webhook_differences={},
         webhook_detail="",
         webhook_base_url=settings.PUBLIC_BASE_URL,
+        updated_at=F("updated_at"),  # looking changes nothing
     )
     others = [row for row in fresh if seen[row.pk].verdict != Verdict.VERIFIED]
     for row in others:
@@ -150,7 +152,13 @@ def _keep(seen: dict[int, Seen], at: datetime) -> int:
         row.webhook_differences, row.webhook_detail = one.differences, one.detail
     PhoneNumber.objects.bulk_update(
         others,
-        ["webhook_verdict", "webhook_checked_at", "webhook_differences", "webhook_detail"],
+        [
+            "webhook_verdict",
+            "webhook_checked_at",
+            "webhook_differences",
+            "webhook_detail",
+            "updated_at",  # as it was: looking changes nothing
+        ],
     )
     emit("number.judged", verified=len(verified), otherwise=len(others))
     return len(fresh)

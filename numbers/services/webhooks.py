@@ -126,7 +126,7 @@ def update_webhooks(
     changing = False
     try:
         driver = driver_of(number)
-        owned = driver.find_number(number.phone_number)
+        owned = driver.find_number(number.phone_number, whole=True)
         if owned is None or not evidence.is_same_number(number, owned):
             raise NumberGone(number, failed)
         plan = Plan()
@@ -243,7 +243,7 @@ def _configure(plan: Plan, number: PhoneNumber, owned: OwnedNumber, driver: Numb
         driver.configure(owned.number_id, plan.routing, clear=plan.clear)
     except ProviderUnreachable:
         # It may have arrived, and only the answer been lost: a look tells.
-        if not plan.is_set(driver.find_number(number.phone_number), driver):
+        if not plan.is_set(driver.find_number(number.phone_number, whole=True), driver):
             raise
 
 
@@ -254,7 +254,8 @@ def _record(plan: Plan, number: PhoneNumber, driver: NumberProvider, actor: Acto
     for _ in range(_TRIES):
         with transaction.atomic(durable=True):
             organization = lock_organization(number.organization_id)
-            as_read = {name: getattr(number, name) for name in plan.row}
+            # The moment as well: somebody may have written again what was there before.
+            as_read = {name: getattr(number, name) for name in (*plan.row, "updated_at")}
             rows = PhoneNumber.objects.filter(pk=number.pk, status=Status.ACTIVE, **as_read)
             if rows.update(**plan.row, updated_at=Now()):
                 audit.record(
@@ -269,7 +270,7 @@ def _record(plan: Plan, number: PhoneNumber, driver: NumberProvider, actor: Acto
                 return number
         number = PhoneNumber.objects.select_related("account", "organization").get(pk=number.pk)
         require_active(number)
-        if not plan.is_set(driver.find_number(number.phone_number), driver):
+        if not plan.is_set(driver.find_number(number.phone_number, whole=True), driver):
             break
     raise NumberConflict(
         number,

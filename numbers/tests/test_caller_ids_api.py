@@ -115,7 +115,6 @@ def test_a_number_that_is_verified_already_says_so(client, sandbox):
     ("fault", "code"),
     [
         ({"status": 401}, "invalid_credentials"),
-        ({"status": 400, "code": 21401}, "invalid_number"),
         ({"status": 429}, "rate_limited"),
         ({"status": 500}, "provider_unreachable"),
         ({"action": "drop"}, "provider_unreachable"),
@@ -135,6 +134,15 @@ def test_a_failure_is_told_and_asked_once(client, sandbox, fault, code):
     assert (response.status_code, response.json()["code"]) == (500, code)
     assert response.json()["detail"] == f"Failed to verify caller ID {CALLER} with twilio"
     assert len(changes_sent(sandbox)) == 1
+
+
+def test_a_number_that_twilio_does_not_know_is_the_callers_mistake(client, sandbox):
+    sandbox.add_fault(method="POST", path=PATH, status=400, code=21401)
+
+    response = add(client)
+
+    assert (response.status_code, response.json()["code"]) == (400, "invalid_request")
+    assert response.json()["detail"] == f"Twilio cannot call {CALLER}: it is no number."
 
 
 def test_the_code_is_in_the_answer_and_nowhere_else(client, sandbox, caplog):

@@ -49,6 +49,7 @@ def test_the_organization_is_told_with_masked_secrets(organization, client, sand
     organization.monthly_limit = "50.00"
     organization.save()
     twilio = organization.provider_accounts.get(provider="twilio")
+    telnyx = organization.provider_accounts.get(provider="telnyx")
 
     answer = client.get(PATH)
 
@@ -69,7 +70,7 @@ def test_the_organization_is_told_with_masked_secrets(organization, client, sand
         "telnyx_api_key": "…abcd",
         "telnyx_connection_id": CONNECTION,
         "telnyx_messaging_profile_id": PROFILE,
-        "telnyx_public_key": None,
+        "telnyx_public_key": telnyx.public_key,
         "monthly_limit": "50.00",
         "limit_currency": "USD",
         "number_limit": None,

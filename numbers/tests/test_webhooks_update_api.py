@@ -500,8 +500,12 @@ def test_whoever_is_last_at_the_provider_is_what_the_row_says(organization, sand
     ],
     ids=["answered late", "set late"],
 )
-def test_the_row_follows_the_provider_whoever_was_first(organization, sandbox, fault, wins):
+@pytest.mark.parametrize("before", ["", "https://a.example/second"])
+def test_the_row_follows_the_provider_whoever_was_first(organization, sandbox, fault, wins, before):
+    """Also when the second writes what was there before."""
     number = owned_by(organization, "twilio")
+    if before:
+        change(organization, number, before)()
     sandbox.add_fault(method="POST", path="umber", **fault)
 
     def second():

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from numbers import clocks
 from numbers.models import PhoneNumber
@@ -25,4 +25,4 @@ def note_activity(number: PhoneNumber, at: datetime) -> None:
     if number.last_activity_at is None or number.last_activity_at < long_ago:
         PhoneNumber.objects.filter(
             Q(last_activity_at=None) | Q(last_activity_at__lt=long_ago), pk=number.pk
-        ).update(last_activity_at=at)
+        ).update(last_activity_at=at, updated_at=F("updated_at"))

@@ -170,11 +170,11 @@ def work(*, most: int = 100) -> list[str]:
 
 
 def run_worker(*queues: str) -> None:
-    """A real worker, until nothing is waiting. Needs the fixture `queue`."""
-    with app.replace_connector(app.connector.get_worker_connector()):
-        app.run_worker(
-            queues=list(queues) or None,
-            wait=False,
-            install_signal_handlers=False,
-            listen_notify=False,
-        )
+    """A real worker, until nothing is waiting. Needs the fixture `queue`. An app of its own: other
+    threads go on deferring jobs through the common one meanwhile."""
+    app.with_connector(app.connector.get_worker_connector()).run_worker(
+        queues=list(queues) or None,
+        wait=False,
+        install_signal_handlers=False,
+        listen_notify=False,
+    )

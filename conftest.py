@@ -35,7 +35,7 @@ def django_db_setup(django_db_setup, django_db_blocker):
 
 @pytest.fixture(scope="session")
 def _sandbox():
-    with SandboxServer(time_scale=testing.CLOCK_SCALE) as server:
+    with SandboxServer(time_scale=testing.SANDBOX_SCALE) as server:
         yield server
 
 
@@ -55,6 +55,12 @@ def _quick_and_alone(settings):
     settings.DEFAULT_MONTHLY_LIMIT = None
     cache.clear()
     provider_http._sessions.clear()
+
+
+@pytest.fixture
+def hurried(settings):
+    """Deadlines come soon, for a test that waits for one."""
+    settings.CLOCK_SCALE = testing.HURRIED
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def django_db_setup(django_db_setup, django_db_blocker):
 
 @pytest.fixture(scope="session")
 def _sandbox():
-    with SandboxServer(time_scale=testing.CLOCK_SCALE) as server:
+    with SandboxServer(time_scale=testing.SANDBOX_SCALE) as server:
         yield server
 
 
@@ -87,6 +87,12 @@ def _no_jobs_stay(request, django_db_blocker):
     if commits or "transactional_db" in request.fixturenames:
         with django_db_blocker.unblock(), connection.cursor() as cursor:
             cursor.execute("DELETE FROM procrastinate_jobs")
+
+
+@pytest.fixture
+def hurried(settings):
+    """Deadlines come soon, for a test that waits for one."""
+    settings.CLOCK_SCALE = testing.HURRIED
 
 
 @pytest.fixture

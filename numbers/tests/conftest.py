@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from numbers.tests.driving import driver_of
@@ -13,3 +15,10 @@ def base(request) -> str:
 def telnyx(sandbox):
     """A driver for one operation in the account of `burki.testing`."""
     return driver_of("telnyx")
+
+
+@pytest.fixture
+def no_time_passes(monkeypatch) -> None:
+    """For the sandbox: what it does only later, it does not do."""
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)

@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from burki.errors import BurkiError
 from burki.testing import SYSTEM, TELNYX_NUMBER, TWILIO_NUMBER
+from numbers import clocks
 from numbers.models import Purchase
 from numbers.reconcile import settle_purchase
 from numbers.services.purchase import Purchased, purchase_number
@@ -104,6 +106,16 @@ def inside(
 
     monkeypatch.setattr(sandbox, "_answer", looking)
     return seen
+
+
+def suspend(monkeypatch, seconds: float) -> None:
+    """The machine sleeps so many (unscaled) seconds: only a clock that counts suspension tells."""
+    tell, asleep = time.clock_gettime, clocks.scaled(seconds)
+
+    def later(clock: int) -> float:
+        return tell(clock) + (asleep if clock == time.CLOCK_BOOTTIME else 0)
+
+    monkeypatch.setattr(time, "clock_gettime", later)
 
 
 @contextlib.contextmanager

@@ -1,12 +1,10 @@
 """What a purchase answers once a provider was asked: no (500), not known yet (504), not now (503),
 and under way (200). Nobody is charged when it says so, and nothing is ordered twice."""
 
-import logging
-import time
-
 import pytest
 
 from burki.testing import (
+    HURRIED,
     NOWHERE,
     TELNYX_NUMBER,
     TWILIO_NUMBER,
@@ -15,9 +13,9 @@ from burki.testing import (
     orders_sent,
     post,
 )
-from numbers import clocks
 from numbers.models import PhoneNumber, Purchase
 from numbers.sandbox.scenarios import SCENARIOS
+from numbers.tests.money import at_event, suspend
 from organizations.crypto import encrypt
 from organizations.models import ProviderAccount
 
@@ -199,7 +197,11 @@ UNKNOWN = ("0011", "0016", "0020", "0023", "0025", "0026", "0027", "0030", "0032
     ("provider", "digits"),
     [("twilio", "0014"), *((provider, digits) for provider in BOTH for digits in UNKNOWN)],
 )
-def test_an_outcome_that_is_not_known_is_a_504_never_a_500(client, sandbox, provider, digits):
+def test_an_outcome_that_is_not_known_is_a_504_never_a_500(
+    client, sandbox, settings, no_time_passes, provider, digits
+):
+    if digits == "0014":
+        settings.CLOCK_SCALE = HURRIED
     number = f"+1415555{digits}"
 
     response = buy(client, provider, number)
@@ -226,7 +228,9 @@ def test_an_outcome_that_is_not_known_is_a_504_never_a_500(client, sandbox, prov
 
 
 @pytest.mark.parametrize("provider", BOTH)
-def test_a_504_points_at_the_prefix_that_the_caller_uses(client, base, sandbox, provider):
+def test_a_504_points_at_the_prefix_that_the_caller_uses(
+    client, base, sandbox, no_time_passes, provider
+):
     response = buy(client, provider, "0030", base)
 
     assert response.status_code == 504
@@ -311,22 +315,13 @@ def test_our_own_failure_before_the_order_is_a_503_and_nothing_is_sent(
     assert not PhoneNumber.objects.exists()
 
 
-class Dawdle(logging.Handler):
-    """Sleeps right before the order, longer than an order may wait after its claim."""
-
-    def emit(self, record):
-        if getattr(record, "event", "") == "purchase.sending":
-            time.sleep(clocks.scaled(clocks.SEND_WITHIN) * 1.2)
-
-
 @pytest.mark.parametrize("provider", BOTH)
-def test_an_order_that_is_late_is_not_sent_and_that_is_a_503(client, sandbox, provider):
-    events, handler = logging.getLogger("burki.events"), Dawdle()
-    events.addHandler(handler)
-    try:
+def test_an_order_that_is_late_is_not_sent_and_that_is_a_503(
+    client, sandbox, monkeypatch, provider
+):
+    """The process dawdles right before the order."""
+    with at_event("purchase.sending", lambda: suspend(monkeypatch, 12)):
         response = buy(client, provider, TWILIO_NUMBER)
-    finally:
-        events.removeHandler(handler)
 
     assert response.status_code == 503
     answer = response.json()

@@ -1,6 +1,5 @@
 """Before the order leaves: what is committed, what is not held, and what stops it."""
 
-import time
 from datetime import timedelta
 from decimal import Decimal
 
@@ -26,6 +25,7 @@ from numbers.tests.money import (
     inside,
     settle,
     settle_jobs,
+    suspend,
     word,
 )
 from organizations.models import AuditEvent, ProviderAccount
@@ -176,16 +176,6 @@ def test_a_claim_that_is_not_committed_whole_sends_nothing(
     assert orders_sent(sandbox) == []
     assert Purchase.objects.count() == PhoneNumber.objects.count() == 0
     assert AuditEvent.objects.filter(action__startswith="purchase.").count() == 0
-
-
-def suspend(monkeypatch, seconds: float) -> None:
-    """The machine sleeps: only a clock that counts suspension can tell."""
-    tell = time.clock_gettime
-
-    def later(clock):
-        return tell(clock) + (seconds * 0.05 if clock == time.CLOCK_BOOTTIME else 0)
-
-    monkeypatch.setattr(time, "clock_gettime", later)
 
 
 @both

@@ -6,6 +6,7 @@ import pytest
 
 from burki.testing import in_threads, make_client, orders_sent, post
 from numbers.models import FallbackPurchase, PhoneNumber, Purchase
+from numbers.tests.money import at_event, suspend
 
 PURCHASE = "/phone-numbers/purchase"
 TAKEN = "+14155550001"  # offered by search, refused at purchase
@@ -113,7 +114,7 @@ def test_a_first_number_that_is_free_is_simply_bought(client, sandbox):
         ("+14155550052", 200),  # pending: it is as good as bought
     ],
 )
-def test_any_other_outcome_stops_the_chain(client, sandbox, number, status):
+def test_any_other_outcome_stops_the_chain(client, sandbox, hurried, number, status):
     response = buy(client, body(phone_number=number))
 
     assert response.status_code == status
@@ -159,10 +160,12 @@ def test_the_other_provider_is_asked_when_allowed(client, sandbox):
     assert [a["provider"] for a in first.json()["attempts"]] == ["twilio", "twilio"]
 
 
-def test_an_interrupted_chain_is_continued_by_a_repeat_and_never_by_a_worker(client, sandbox):
+def test_an_interrupted_chain_is_continued_by_a_repeat_and_never_by_a_worker(
+    client, sandbox, monkeypatch
+):
     # An answer so late that no time is left for a second attempt.
-    sandbox.add_fault(method="POST", path="number_orders", status=422, code=85001, delay=13.0)
-    first = buy(client, body())
+    with monkeypatch.context() as slow, at_event("purchase.answered", lambda: suspend(slow, 13.2)):
+        first = buy(client, body())
     assert (first.status_code, len(first.json()["attempts"])) == (500, 1)
 
     second = buy(client, body())

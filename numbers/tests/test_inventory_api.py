@@ -129,7 +129,7 @@ def test_a_claim_is_no_inventory(client, base, organization):
     assert client.get(base, {"status": "claimed"}).status_code == 400
 
 
-def test_an_uncertain_purchase_is_listed_only_as_a_purchase(client, base, sandbox):
+def test_an_uncertain_purchase_is_listed_only_as_a_purchase(client, base, sandbox, no_time_passes):
     body = {"provider": "twilio", "phone_number": "+14155550030"}
     assert post(client, f"{base}/purchase", body).status_code == 504
 

@@ -92,7 +92,7 @@ def test_a_list_that_never_ends_ends_with_the_deadline(sandbox, small_pages, pro
     sandbox.add_fault(method="GET", path=LISTS[provider], times=None, delay=8)
 
     with pytest.raises(ProviderError):
-        driver(provider, seconds=10).list_numbers()
+        driver(provider, seconds=3).list_numbers()
 
 
 def test_telnyx_tells_numbers_that_are_gone_and_that_are_not_there_yet(sandbox):

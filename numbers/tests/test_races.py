@@ -20,7 +20,7 @@ TRUE_OF_A_REPEAT = {"purchase_in_progress", "replayed"}
 @pytest.fixture(autouse=True)
 def _unhurried(settings, sandbox, monkeypatch):
     """Threads that wait for a processor do not run out of time."""
-    settings.CLOCK_SCALE = 0.4
+    settings.CLOCK_SCALE = 1
     monkeypatch.setattr(sandbox, "latency", 0.01)  # so that an order takes a while
 
 

@@ -18,6 +18,7 @@ from numbers.tests.money import (
     inside,
     settle,
     settle_jobs,
+    suspend,
     word,
 )
 from organizations.models import AuditEvent
@@ -54,11 +55,11 @@ def test_a_bought_number_is_recorded_in_number_purchase_and_audit(
 @transactional
 @pytest.mark.parametrize(("table", "operation", "when"), RECORDED)
 def test_a_record_that_fails_is_not_known_yet_and_leaves_a_settle_job(
-    table, operation, when, organization, client, sandbox, settings
+    table, operation, when, organization, client, sandbox, monkeypatch
 ):
-    settings.CLOCK_SCALE = 0.03  # it tries until the request's time is over
-
-    with failing_writes(table, operation, times=1000, when=when):
+    """It tries until the request's time is over, of which not much is left."""
+    nearly_over = at_event("purchase.answered", lambda: suspend(monkeypatch, 23))
+    with failing_writes(table, operation, times=1000, when=when), nearly_over:
         response = post(client, PURCHASE, {"provider": "twilio", "phone_number": TWILIO_NUMBER})
 
     assert response.status_code == 504

@@ -1,12 +1,13 @@
 """Searches that go wrong: a failure is never an empty success, one provider's trouble does not
 hide the other's numbers, and criteria are never widened."""
 
-import time
+import re
+import threading
 
 import pytest
 from django.core.cache import cache
 
-from burki.testing import make_client, make_organization, make_telnyx_account, post
+from burki.testing import HURRIED, make_client, make_organization, make_telnyx_account, post
 from numbers.models import Offer
 
 pytestmark = pytest.mark.django_db
@@ -56,8 +57,10 @@ def spoil(sandbox, provider, *, answer=None, **fault):
 @each_failure
 @pytest.mark.parametrize("failing", BOTH)
 def test_a_failure_is_an_error_never_an_empty_success_and_hides_nobody_else(
-    client, sandbox, failing, fault, code, retryable
+    client, sandbox, settings, failing, fault, code, retryable
 ):
+    if fault.get("action") == "hang":
+        settings.CLOCK_SCALE = HURRIED
     spoil(sandbox, failing, **fault)
     client.raise_request_exception = False
 
@@ -226,19 +229,21 @@ def test_a_price_of_twilio_that_is_none_is_unknown(client, sandbox):
 # --- Both at the same time ------------------------------------------------------------------------
 
 
-def test_both_are_asked_at_the_same_time(client, sandbox, settings):
-    settings.CLOCK_SCALE = 0.2  # room for a search that takes its time
-    post(client, SEARCH, {"provider": "twilio", "limit": 1})  # prices are known from now on
-    for path in PATH.values():
-        sandbox.add_fault(path=path, delay=6, times=None)
+def test_both_are_asked_at_the_same_time(client, sandbox, monkeypatch):
+    """Each answers only when the other one has been asked, too."""
+    asked = {provider: threading.Event() for provider in BOTH}
+    met, answer = [], sandbox._answer
 
-    def seconds(provider):
-        started = time.monotonic()
-        response = post(client, SEARCH, {"provider": provider, "limit": 2})
-        assert response.json()["total_found"] == 2
-        return time.monotonic() - started
+    def waiting(request):
+        for provider in BOTH:
+            if re.search(PATH[provider], request.path):
+                asked[provider].set()
+                met.append(asked[OTHER[provider]].wait(timeout=1))
+        return answer(request)
 
-    one_after_the_other = seconds("twilio") + seconds("telnyx")
-    together = seconds("all")
+    monkeypatch.setattr(sandbox, "_answer", waiting)
 
-    assert together < 0.8 * one_after_the_other
+    found = post(client, SEARCH, {"provider": "all", "limit": 2}).json()
+
+    assert met == [True, True]
+    assert found["total_found"] == 2

@@ -4,7 +4,14 @@ import time
 
 import pytest
 
-from burki.testing import CLOCK_SCALE, CONNECTION, PROFILE, TELNYX_NUMBER, orders_sent
+from burki.testing import (
+    CLOCK_SCALE,
+    CONNECTION,
+    PROFILE,
+    SANDBOX_SCALE,
+    TELNYX_NUMBER,
+    orders_sent,
+)
 from numbers.exceptions import (
     NotConfigured,
     ProviderRefused,
@@ -239,7 +246,7 @@ def test_a_number_with_our_tag_that_is_not_in_service_yet_is_pending(sandbox):
 def test_a_withdrawn_order_is_no_refusal_while_the_account_has_the_number(sandbox):
     number = "+14155550054"
     order("telnyx", number)
-    time.sleep(3.5 * CLOCK_SCALE)
+    time.sleep(3.5 * SANDBOX_SCALE)
     assert look(number).order.state == OrderState.REFUSED
     sandbox.own(provider="telnyx", account=ACCOUNT, phone_number=number)
 

@@ -160,7 +160,7 @@ def test_a_connection_and_a_profile_are_made_once(bare, sandbox):
 def test_first_purchases_at_once_make_one_connection_and_one_profile(
     bare, sandbox, settings, monkeypatch
 ):
-    settings.CLOCK_SCALE = 0.4
+    settings.CLOCK_SCALE = 1
     monkeypatch.setattr(sandbox, "latency", 0.03)
 
     calls = [lambda n=n: buy(bare, "telnyx", f"+1415555560{n}") for n in range(6)]

@@ -66,7 +66,12 @@ class TextField(StrictField):
         self, *, most: int, message: str, least: int = 0, lines: bool = False, **kwargs: Any
     ):
         self.least, self.most, self.lines, self.message = least, most, lines, message
-        self.schema = {"type": "string", "minLength": least, "maxLength": most}
+        # No maxLength: blanks around the text do not count.
+        self.schema = {
+            "type": "string",
+            "minLength": least,
+            "description": f"At most {most} characters; blanks around them are dropped.",
+        }
         super().__init__(**kwargs)
 
     def is_right(self, value: Any) -> bool:

@@ -144,7 +144,7 @@ def _filter_schema(chosen: django_filters.Filter) -> dict[str, Any]:
     if isinstance(chosen, django_filters.MultipleChoiceFilter):
         return {"type": "array", "items": {"type": "string", "enum": choices}}
     if choices:
-        return {"type": "string", "enum": choices}
+        return {"type": "string", "enum": [*choices, ""]}  # "" filters nothing
     if isinstance(chosen, BooleanFilter):
         return {"type": "boolean"}
     if isinstance(chosen, django_filters.NumberFilter):

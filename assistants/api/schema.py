@@ -5,7 +5,7 @@ from typing import Any
 
 from assistants.api import answers
 from assistants.api.filters import ActiveFilter, AssistantFilter, ExportFilter
-from assistants.api.serializers import AssistantRequest, NewAssistantRequest
+from assistants.api.serializers import AssistantRequest, NewAssistantRequest, WholeAssistantRequest
 from assistants.llm_providers import LLM_PROVIDERS
 from assistants.models import Assistant
 from burki.errors import InvalidRequest, NotFound
@@ -123,7 +123,7 @@ ASSISTANTS = {
         description=f"The fields given and not null. {_KEPT}An object among the settings replaces "
         "the stored one.",
         parameters=[_ID],
-        request=AssistantRequest,
+        request=WholeAssistantRequest,
         request_examples={"Another name": {"name": "Support"}},
         answer=answers.AssistantAnswer,
         examples={"An assistant": _ASSISTANT},

@@ -63,7 +63,15 @@ class AssistantRequest(serializers.Serializer):
     telnyx_config = OverrideField("api_key", "connection_id")
 
 
-class NewAssistantRequest(AssistantRequest):
+class WholeAssistantRequest(AssistantRequest):
+    """Null means "not given"."""
+
+    is_active = StrictBoolean(
+        message="is_active must be true or false", required=False, allow_null=True
+    )
+
+
+class NewAssistantRequest(WholeAssistantRequest):
     name = NameField()
 
 

@@ -13,6 +13,7 @@ from assistants.api.filters import ActiveFilter, AssistantFilter, ExportFilter
 from assistants.api.serializers import (
     AssistantRequest,
     NewAssistantRequest,
+    WholeAssistantRequest,
     assistant_answer,
     changes_of,
 )
@@ -153,7 +154,11 @@ class AssistantViewSet(GenericViewSet):
         return Response({"providers": LLM_PROVIDERS})
 
     def _update(self, request, assistant_id: str, *, merge: bool) -> Response:
-        changes = changes_of(request.data, serializer=AssistantRequest, keep_null=merge)
+        changes = changes_of(
+            request.data,
+            serializer=AssistantRequest if merge else WholeAssistantRequest,
+            keep_null=merge,
+        )
         return self._change(request, assistant_id, changes, merge=merge)
 
     def _change(self, request, assistant_id: str, changes: dict[str, Any], *, merge: bool):

@@ -210,6 +210,9 @@ def _finish(bulk: BulkPurchase) -> None:
         BulkPurchase.objects.select_for_update().get(pk=bulk.pk)
         if bulk.items.filter(_IN_DOUBT).exists():
             return  # what is refused in the end leaves something to do
+        reached = bulk.items.filter(taken()).count() >= bulk.quantity
+        if not reached and bulk.items.filter(lane=None).exists():
+            return  # another lane has just found more
         if end(bulk, State.COMPLETED):
             audit.record(SYSTEM, "bulk.completed", bulk, organization=bulk.organization)
 
@@ -237,8 +240,12 @@ def _find_more(bulk: BulkPurchase) -> timedelta | None:
         return None
     if _add(bulk, offered):
         return timedelta()
-    if not bulk.items.filter(_IN_DOUBT).exists():
-        _stop(bulk, "no_more_numbers", "The provider offers no more numbers like these.")
+    with transaction.atomic():
+        BulkPurchase.objects.select_for_update().get(pk=bulk.pk)
+        if bulk.items.filter(lane=None).exists():  # another lane has just found them
+            return timedelta()
+        if not bulk.items.filter(_IN_DOUBT).exists():
+            _stop(bulk, "no_more_numbers", "The provider offers no more numbers like these.")
     return None
 
 

@@ -293,6 +293,25 @@ def test_a_job_that_is_done_twice_buys_once(client, ask, sandbox):
     assert len(orders_sent(sandbox)) == 1
 
 
+def test_lanes_that_search_at_the_same_time_do_not_take_each_others_finds_for_the_end(
+    client, ask, sandbox, monkeypatch
+):
+    """The second one's search offers what the first one has just put on the list."""
+    response = ask(quantity=2)
+    bulk_id = UUID(response.json()["id"])
+    take, nothing = bulk_work._take, [None]  # the second lane looked before the first had found
+    bulk_work.buy_next(bulk_id, lane=0)
+    monkeypatch.setattr(
+        bulk_work, "_take", lambda *given: nothing.pop() if nothing else take(*given)
+    )
+
+    bulk_work.buy_next(bulk_id, lane=1)
+    work()
+
+    answer = told(client, response)
+    assert (answer["state"], answer["progress"]["bought"]) == ("completed", 2)
+
+
 def test_whoever_asked_must_still_be_allowed_to(client, ask, organization, sandbox):
     own = make_client(organization)
     response = ask(as_client=own, quantity=3)

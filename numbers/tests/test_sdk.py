@@ -23,7 +23,7 @@ TYPES = {
         "get_providers": "dict",
         "get_organization_info": "dict",
         "get_cloned_voices": "list",
-        "export": "dict",  # the package parses every answer as JSON, and calls it bytes
+        "export": "list",  # the package parses every answer as JSON, and calls it bytes
         "get_by_phone": "Assistant",
         "delete": "bool",
         "missing": [],

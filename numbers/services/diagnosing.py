@@ -8,34 +8,15 @@ from dataclasses import dataclass, field
 from assistants.models import Assistant
 from numbers.exceptions import NumberGone, ProviderError, RequestFailed
 from numbers.models import PhoneNumber
-from numbers.providers.base import Destinations, Endpoint, NumberProvider, OwnedNumber
+from numbers.providers.base import Destinations, NumberProvider, OwnedNumber
 from numbers.services import evidence
 from numbers.services.lookup import driver_of, live_number
-from numbers.services.routing import telnyx_webhook_url, voice_url_of
+from numbers.services.routing import intended, voice_url_of
 from organizations.actors import Actor
 from organizations.models import Organization
 from organizations.permissions import NUMBERS_READ
 
 Status = PhoneNumber.Status
-
-_WORDS = {
-    "voice_url": "The address that calls are sent to",
-    "sms_url": "The address that messages are sent to",
-    "status_callback": "The address that learns of the end of calls",
-    "connection_id": "The connection that calls are sent to",
-    "messaging_profile_id": "The messaging profile that messages are sent to",
-    "voice_method": "The HTTP method for calls",
-    "sms_method": "The HTTP method for messages",
-    "status_callback_method": "The HTTP method for learning of the end of calls",
-    "voice_application_sid": "An application that takes the calls, so that their address is unused",
-    "trunk_sid": "A SIP trunk that takes the calls, so that their address is unused",
-    "sms_application_sid": "An application that takes the messages, so their address is unused",
-}
-_CHANGE_SHARED = (
-    "Change its address at Telnyx if nothing else uses it; or name another one in the provider "
-    "account's settings."
-)
-_SMS = ("sms_", "messaging_")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,14 +83,15 @@ def diagnose_number(*, actor: Actor, organization: Organization, phone_number: s
     actor.require(NUMBERS_READ, organization)
     number = live_number(organization, phone_number)
     owned = destinations = trouble = None
+    wrong: list[Problem] = []
     try:
-        owned, destinations = look_at(number, driver_of(number))
+        driver = driver_of(number)
+        owned, destinations = look_at(number, driver)
+        if owned is not None:
+            wrong = _of_routing(number, owned, destinations, driver)
     except ProviderError as error:
-        trouble = error
-    problems = _of_state(number, owned, trouble)
-    if owned is not None:
-        problems += _of_routing(number, owned, destinations)
-    problems += _of_assistant(number)
+        owned, destinations, trouble = None, None, error
+    problems = _of_state(number, owned, trouble) + wrong + _of_assistant(number)
     return Diagnosis(
         number=number,
         owned=owned,
@@ -128,11 +110,6 @@ def look_at(
     if owned is None or not evidence.is_same_number(number, owned):
         return None, None
     return owned, driver.destinations(owned)
-
-
-def voice_url_wanted(number: PhoneNumber) -> str:
-    """The address that the number's calls should reach: the customer's own, or ours."""
-    return number.voice_webhook_url or voice_url_of(number.provider)
 
 
 def _of_state(
@@ -164,67 +141,40 @@ def _of_state(
 
 
 def _of_routing(
-    number: PhoneNumber, owned: OwnedNumber, destinations: Destinations
+    number: PhoneNumber, owned: OwnedNumber, destinations: Destinations, driver: NumberProvider
 ) -> list[Problem]:
-    different = evidence.differences(number, owned)
+    """Everything that the one comparison of a number finds. Raises `ProviderError`."""
+    wanted, there = intended(number).routing, owned.routing
+    as_intended = (wanted.connection_id, wanted.messaging_profile_id) == (
+        there.connection_id,
+        there.messaging_profile_id,
+    )
+    reported = (
+        destinations if as_intended else evidence.reported(number, owned, driver.destinations)
+    )
+    different = evidence.differences(number, owned, reported)
     problems = [
         Problem(
-            what=f"{_WORDS[name]} is not as it was set.",
+            what=evidence.in_words({name: setting}),
             has=setting["theirs"] or None,
             should_be=setting["ours"] or None,
-            do=_set_again(number, sms=name.startswith(_SMS)),
+            do=f"Set it as it should be: POST /phone-numbers/{number}/repair. What somebody else "
+            "has set there is kept, and can be put back.",
         )
         for name, setting in different.items()
     ]
-    if number.provider == "twilio":
-        return problems
-    if "connection_id" not in different:
-        problems += _of_endpoint(
-            f"The Telnyx connection {owned.routing.connection_id or '(none)'}",
-            "a Call Control application",
-            destinations.application,
-            wanted=voice_url_wanted(number),
-            do=_set_again(number, sms=False),
-        )
-    speaks = number.capabilities.get("sms") is not False and not number.sms_disabled
-    if speaks and "messaging_profile_id" not in different:
-        problems += _of_endpoint(
-            f"The Telnyx messaging profile {owned.routing.messaging_profile_id or '(none)'}",
-            "a messaging profile",
-            destinations.profile,
-            wanted=telnyx_webhook_url(),
-            do=_set_again(number, sms=True),
+    calls = number.voice_webhook_url or voice_url_of(number.provider)
+    if not problems and destinations.voice_url != calls:  # the row leaves it to the provider
+        problems.append(
+            Problem(
+                what="Calls do not come here.",
+                has=evidence.shown(destinations.voice_url) or None,
+                should_be=calls,
+                do="Bring them here: PUT /phone-numbers/webhooks with "
+                f'{{"phone_number": "{number}", "voice_webhook_url": "{calls}"}}.',
+            )
         )
     return problems
-
-
-def _of_endpoint(
-    called: str, kind: str, endpoint: Endpoint | None, *, wanted: str, do: str
-) -> list[Problem]:
-    if endpoint is None:
-        return [Problem(what=f"{called} is not {kind} of this account.", do=do)]
-    if not endpoint.active:
-        return [Problem(what=f"{called} is switched off.", do="Switch it on at Telnyx.")]
-    if endpoint.webhook_url != wanted:
-        shared = wanted == telnyx_webhook_url()
-        return [
-            Problem(
-                what=f"{called} reports to another address.",
-                has=evidence.shown(endpoint.webhook_url) or None,
-                should_be=wanted,
-                do=_CHANGE_SHARED if shared else do,
-            )
-        ]
-    if endpoint.api_version != "2":
-        return [
-            Problem(
-                what=f"{called} reports in an older format.",
-                has=endpoint.api_version,
-                should_be="2",
-                do="Set it to webhook API version 2 at Telnyx.",
-            )
-        ]
-    return []
 
 
 def _of_assistant(number: PhoneNumber) -> list[Problem]:
@@ -262,14 +212,3 @@ def _notes(number: PhoneNumber) -> list[str]:
     elif number.assistant and not number.assistant.sms_webhook_url:
         notes.append(f"The assistant '{number.assistant.name}' has no address for messages.")
     return notes
-
-
-def _set_again(number: PhoneNumber, *, sms: bool) -> str:
-    if not sms:
-        change = f'"voice_webhook_url": "{voice_url_wanted(number)}"'
-    elif number.sms_disabled:
-        change = '"disable_sms": true'
-    else:
-        change = '"enable_sms": true'
-    body = f'{{"phone_number": "{number}", {change}}}'
-    return f"Set it again: PUT /phone-numbers/webhooks with {body}."

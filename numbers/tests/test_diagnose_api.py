@@ -113,70 +113,77 @@ def test_calls_of_a_twilio_number_that_somebody_sent_elsewhere(client, assigned,
     assert found["is"] == "https://u:***@else.example/x"
     assert found["should_be"] == TWIML
     assert found["do"] == (
-        "Set it again: PUT /phone-numbers/webhooks with "
-        f'{{"phone_number": "{number}", "voice_webhook_url": "{TWIML}"}}.'
+        f"Set it as it should be: POST /phone-numbers/{number}/repair. What somebody else has set "
+        "there is kept, and can be put back."
     )
+    client.post(f"/phone-numbers/{number}/repair")
+    assert diagnosis(client, number)["verdict"]["ok"]
 
 
 @pytest.mark.parametrize(
-    ("provider", "change", "should_be", "do"),
+    ("provider", "change", "should_be"),
     [
-        ("twilio", {"sms_url": ELSEWHERE}, TWIML, '"enable_sms": true'),
-        ("twilio", {"sms_application_sid": "AP" + "3" * 32}, None, '"enable_sms": true'),
-        ("twilio", {"trunk_sid": "TK" + "3" * 32}, None, '"voice_webhook_url"'),
-        ("telnyx", {"connection_id": None}, CONNECTION, '"voice_webhook_url"'),
-        ("telnyx", {"messaging_profile_id": None}, PROFILE, '"enable_sms": true'),
+        ("twilio", {"sms_url": ELSEWHERE}, TWIML),
+        ("twilio", {"sms_application_sid": "AP" + "3" * 32}, None),
+        ("twilio", {"trunk_sid": "TK" + "3" * 32}, None),
+        ("telnyx", {"connection_id": None}, CONNECTION),
+        ("telnyx", {"messaging_profile_id": None}, PROFILE),
     ],
 )
 def test_other_settings_of_the_number_that_are_not_as_they_were_set(
-    client, assigned, sandbox, provider, change, should_be, do
+    client, assigned, sandbox, provider, change, should_be
 ):
     number = assigned(provider)
     sandbox.alter(number.phone_number, **change)
 
     found = problem(client, number)
 
-    assert (found["is"], found["should_be"]) == (next(iter(change.values())), should_be)
-    assert do in found["do"]
+    has = next(iter(change.values()))
+    assert (found["is"], found["should_be"]) == (has, should_be)
+    assert found["what"].endswith(f" is {has or 'not set'}, not {should_be or 'empty'}.")
+    assert "_" not in found["what"].partition(" is ")[0]
 
 
 @pytest.mark.parametrize(
-    ("change", "what"),
+    ("change", "has", "should_be"),
     [
-        ({"webhook_event_url": ELSEWHERE}, "reports to another address"),
-        ({"webhook_event_url": ""}, "reports to another address"),
-        ({"active": False}, "is switched off"),
-        ({"webhook_api_version": "1"}, "reports in an older format"),
+        ({"webhook_event_url": ELSEWHERE}, ELSEWHERE, TELNYX),
+        ({"webhook_event_url": ""}, None, TELNYX),
+        ({"active": False}, "no", "yes"),
+        ({"webhook_api_version": "1"}, "1", "2"),
     ],
     ids=str,
 )
 def test_a_connection_that_does_not_report_to_us(
-    client, assigned, organization, sandbox, change, what
+    client, assigned, organization, sandbox, change, has, should_be
 ):
     number = assigned("telnyx")
     name = account_of(organization, "telnyx").secret.split(".")[0]
     fields = {"id": CONNECTION, "application_name": "Main", "webhook_event_url": TELNYX}
     sandbox.set_account(name, connections=[fields | change])
 
-    assert problem(client, number)["what"] == f"The Telnyx connection {CONNECTION} {what}."
+    found = problem(client, number)
+
+    assert (found["is"], found["should_be"]) == (has, should_be)
+    assert "connection" in found["what"]
 
 
 @pytest.mark.parametrize(
-    ("change", "what"),
-    [
-        ({"webhook_url": ELSEWHERE}, "reports to another address"),
-        ({"enabled": False}, "is switched off"),
-    ],
+    ("change", "has", "should_be"),
+    [({"webhook_url": ELSEWHERE}, ELSEWHERE, TELNYX), ({"enabled": False}, "no", "yes")],
     ids=str,
 )
 def test_a_messaging_profile_that_does_not_report_to_us(
-    client, assigned, organization, sandbox, change, what
+    client, assigned, organization, sandbox, change, has, should_be
 ):
     number = assigned("telnyx")
     name = account_of(organization, "telnyx").secret.split(".")[0]
     sandbox.set_account(name, messaging_profiles=[{"id": PROFILE, "webhook_url": TELNYX} | change])
 
-    assert problem(client, number)["what"] == f"The Telnyx messaging profile {PROFILE} {what}."
+    found = problem(client, number)
+
+    assert (found["is"], found["should_be"]) == (has, should_be)
+    assert "messaging profile" in found["what"]
 
 
 def test_a_connection_that_is_no_call_control_application(client, assigned, sandbox):
@@ -184,13 +191,30 @@ def test_a_connection_that_is_no_call_control_application(client, assigned, sand
     PhoneNumber.objects.filter(pk=number.pk).update(connection_id="9999999999999999999")
     sandbox.alter(number.phone_number, connection_id="9999999999999999999")
 
-    assert problem(client, number)["what"] == (
-        "The Telnyx connection 9999999999999999999 is not a Call Control application of this "
-        "account."
-    )
+    found = problem(client, number)
+
+    assert (found["is"], found["should_be"]) == (None, TELNYX)
 
 
-def test_an_address_of_ours_that_is_out_of_date(client, assigned, sandbox, settings):
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_number_whose_row_leaves_its_calls_to_the_provider(client, assigned, sandbox, provider):
+    """Such as one that was adopted before anything was made for its organization."""
+    number = assigned(provider)
+    PhoneNumber.objects.filter(pk=number.pk).update(voice_url="", connection_id="")
+    change = {"voice_url": ELSEWHERE} if provider == "twilio" else {"connection_id": None}
+    sandbox.alter(number.phone_number, **change)
+
+    found = problem(client, number)
+
+    assert found["what"] == "Calls do not come here."
+    url = found["should_be"]
+    assert f'"voice_webhook_url": "{url}"' in found["do"]
+    change = {"phone_number": str(number), "voice_webhook_url": url}
+    assert client.put("/phone-numbers/webhooks", change, format="json").status_code == 200
+    assert diagnosis(client, number)["verdict"]["ok"]
+
+
+def test_addresses_of_ours_that_are_out_of_date(client, assigned, sandbox, settings):
     number = assigned("twilio")
     settings.PUBLIC_BASE_URL = "https://new.test"
 

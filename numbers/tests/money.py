@@ -177,3 +177,10 @@ def grow_older(purchase: Purchase, **by: Any) -> None:
 
 def settle(purchase: Purchase) -> Purchase:
     return settle_purchase(purchase.pk, actor=SYSTEM)
+
+
+def held_connections() -> int:
+    """How many connections of this process's pool somebody holds. What threads of earlier tests
+    still hold is there before: compare with a count taken after `connection.close()`."""
+    stats = connection.pool.get_stats()
+    return stats["pool_size"] - stats["pool_available"]

@@ -122,10 +122,7 @@ class Assistant(models.Model):
 
     def account_for(self, provider: str) -> ProviderAccount | None:
         """The account that this assistant names for a provider, if it names one."""
-        return {
-            Provider.TWILIO: self.twilio_account,
-            Provider.TELNYX: self.telnyx_account,
-        }[provider]
+        return self.twilio_account if provider == Provider.TWILIO else self.telnyx_account
 
     @property
     def settings_in_clear(self) -> dict:

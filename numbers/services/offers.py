@@ -1,6 +1,5 @@
 """What providers offered: written by every search, relied on for a quarter of an hour."""
 
-from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from numbers import clocks
@@ -31,25 +30,24 @@ def keep_offers(account: ProviderAccount, found: list[AvailableNumber]) -> list[
     )
 
 
+# Two evidences are certain: the number did not come into the account.
+_FRESH = f"""
+    SELECT offer.* FROM {Offer._meta.db_table} offer
+    WHERE account_id = %s AND phone_number = %s AND seen_at >= %s
+      AND NOT EXISTS (
+        SELECT FROM {Purchase._meta.db_table} tried
+        WHERE tried.provider = offer.provider AND tried.phone_number = offer.phone_number
+          AND tried.claimed_at >= offer.seen_at
+          AND tried.evidence NOT IN ('{Evidence.PROVIDER_SAID_NO}', '{Evidence.NOT_SENT}'))
+    ORDER BY seen_at DESC LIMIT 1
+"""
+
+
 def fresh_offer(account: ProviderAccount, phone_number: str) -> Offer | None:
     """The latest offer of the number to this account, if it is fresh and nobody here tried to buy
     the number since: after that it no longer proves that the account does not have it."""
-    tried = (
-        Purchase.objects.filter(provider=account.provider, phone_number=phone_number)
-        # These two are certain: the number did not come into the account.
-        .exclude(evidence__in=(Evidence.PROVIDER_SAID_NO, Evidence.NOT_SENT))
-        .filter(claimed_at__gte=OuterRef("seen_at"))
-    )
-    return (
-        Offer.objects.filter(
-            ~Exists(tried),
-            account=account,
-            phone_number=phone_number,
-            seen_at__gte=timezone.now() - clocks.OFFER_IS_FRESH,
-        )
-        .order_by("-seen_at")
-        .first()
-    )
+    since = timezone.now() - clocks.OFFER_IS_FRESH
+    return next(iter(Offer.objects.raw(_FRESH, [account.pk, phone_number, since])), None)
 
 
 def purge_offers() -> int:

@@ -109,8 +109,7 @@ def repeat_of_key(request: PurchaseRequest) -> Purchase | None:
 
 def holder(request: PurchaseRequest) -> PhoneNumber | None:
     """The live row of this number, whosever it is. A courtesy: the index decides."""
-    return (
-        PhoneNumber.objects.live()
-        .filter(provider=request.provider, phone_number=request.phone_number)
-        .first()
+    live = PhoneNumber.objects.live().filter(
+        provider=request.provider, phone_number=request.phone_number
     )
+    return live.first() if live.exists() else None  # mostly there is none

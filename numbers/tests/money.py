@@ -2,8 +2,8 @@
 
 import contextlib
 import logging
-import time
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 

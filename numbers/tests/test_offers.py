@@ -77,7 +77,8 @@ def test_after_a_search_a_telnyx_purchase_orders_and_then_only_follows_its_order
     warm_up(organization, sandbox)
     search(organization, "telnyx")
     sandbox.clear_requests()
-    sandbox.order_seconds = 0
+    sandbox.order_seconds = 0.2
+    sandbox.add_fault(method="GET", path="/v2/", times=2, delay=1)  # it is done by then
 
     assert word(lambda: buy(organization, "telnyx")) == "completed"
 

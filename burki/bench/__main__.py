@@ -14,13 +14,16 @@ import django  # noqa: E402
 
 django.setup()
 
-from burki.bench import buying  # noqa: E402
+from burki.bench import bulk, buying, calls, million  # noqa: E402
 from burki.bench.load import Drivers  # noqa: E402
 from burki.bench.site import site  # noqa: E402
 from burki.bench.table import Table  # noqa: E402
 
 SECTIONS: dict[str, list[Callable]] = {
     "buying": [buying.many_at_once, buying.one_by_one, buying.keeping_alive, buying.searching],
+    "calls": [calls.answering],
+    "bulk": [bulk.buying_many],
+    "million": [million.reading],
 }
 
 

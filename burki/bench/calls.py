@@ -1,0 +1,75 @@
+"""What a provider waits for: our answer to a call."""
+
+from burki.bench.buying import order
+from burki.bench.load import Drivers, request
+from burki.bench.site import PRODUCTION, Watch, offered
+from burki.bench.table import Table
+from burki.testing import TWILIO_TOKEN
+from burki.tests.processes import World
+from numbers.sandbox.signing import twilio_form
+
+CLIENTS = 32
+NUMBERS = 40
+URL = f"{PRODUCTION['PUBLIC_BASE_URL']}/twiml"
+
+
+def answering(world: World, drivers: Drivers, table: Table, calls: int = 6000) -> None:
+    """Signed requests for calls to numbers that have an assistant with a media stream; each is
+    another call, so that each is written to the inbox with its job."""
+    pairs = offered(world, NUMBERS)
+    with world.web(processes=2) as web:
+        orders = [order(key, "twilio", number) for key, number in pairs]
+        drivers.run(web.url, orders, 8).require(200)
+        world.postgres.rows(
+            """WITH made AS (
+                   INSERT INTO assistants_assistant (organization_id, name, description, greeting,
+                       language, media_stream_url, sms_webhook_url, webhook_url,
+                       messaging_service_sid, settings, telnyx_connection_id, is_active,
+                       created_at, updated_at)
+                   SELECT id, 'Desk', '', '', 'en', 'wss://stream.example/media', '', '', '',
+                       '{}', '', true, now(), now()
+                   FROM organizations_organization RETURNING id, organization_id)
+               UPDATE numbers_phonenumber number SET assistant_id = made.id
+               FROM made WHERE made.organization_id = number.organization_id"""
+        )
+        sids = {
+            row["phone_number"]: row["account_sid"]
+            for row in world.postgres.rows(
+                """SELECT phone_number, account_sid FROM numbers_phonenumber number
+                   JOIN organizations_provideraccount account ON account.id = account_id"""
+            )
+        }
+        rung = [ringing(sids, pairs[n % NUMBERS][1], n) for n in range(calls)]
+        drivers.run(web.url, rung[: calls // 10], CLIENTS).require(200)
+        rung = rung[calls // 10 :]
+        with Watch(world, web) as watch:
+            run = drivers.run(web.url, rung, CLIENTS)
+        run.require(200)
+    assert all(b"wss://stream.example/media" in answer.body for answer in run.answers)
+    written = world.postgres.rows("SELECT count(*) AS n FROM numbers_webhookdelivery")[0]["n"]
+    assert written == calls, written
+    cpu = 1000 * watch.cpu / len(rung)
+    table.add(
+        "CPU of the web processes for one /twiml", f"{cpu:.2f} ms", "", "≤ 4 ms", kept=cpu <= 4
+    )
+    table.add(
+        f"/twiml, {CLIENTS} clients, 2 processes",
+        f"{run.rate:.0f}/s, p50 {run.milliseconds(0.5):.0f}, p95 {run.milliseconds(0.95):.0f} ms",
+        "", "≥ 300/s", kept=run.rate >= 300,
+    )  # fmt: skip
+
+
+def ringing(sids: dict[str, str], number: str, n: int) -> bytes:
+    form = {
+        "CallSid": f"CA{n:032x}",
+        "AccountSid": sids[number],
+        "From": "+14155550199",
+        "To": number,
+        "CallStatus": "ringing",
+        "ApiVersion": "2010-04-01",
+        "Direction": "inbound",
+        "Caller": "+14155550199",
+        "Called": number,
+    }
+    signed = twilio_form(URL, form, TWILIO_TOKEN)
+    return request("POST", "/twiml", signed.body, signed.headers)

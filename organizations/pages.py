@@ -61,6 +61,13 @@ def acting(request: HttpRequest) -> Actor:
     return Actor.for_user(request.user, ip=client_ip(request), request_id=request.id)
 
 
+def see_other(to: str, *args: Any) -> HttpResponse:
+    """After a POST: look there, with GET."""
+    response = redirect(to, *args)
+    response.status_code = 303
+    return response
+
+
 def _needs(error: PermissionDenied) -> str:
     """What the person would have to be allowed, or why nobody is."""
     return SCOPES.get(error.facts.get("scope", ""), error.detail)

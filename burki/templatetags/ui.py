@@ -26,6 +26,10 @@ STATUS: dict[str, tuple[str, str, str]] = {
     "completed": ("Bought", "check", "green"),
     "refused": ("Refused", "cross", "red"),
     "uncertain": ("In doubt", "question", "amber"),
+    # of API keys
+    "expired": ("Expired", "clock", "neutral"),
+    "revoked": ("Revoked", "minus", "neutral"),
+    "stopped": ("Stopped", "hand", "amber"),
     # of both
     "needs_person": ("Needs a person", "hand", "red"),
 }

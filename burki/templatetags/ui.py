@@ -26,6 +26,13 @@ STATUS: dict[str, tuple[str, str, str]] = {
     "completed": ("Bought", "check", "green"),
     "refused": ("Refused", "cross", "red"),
     "uncertain": ("In doubt", "question", "amber"),
+    # of provider accounts
+    "in_order": ("In order", "check", "green"),
+    "trouble": ("Has a problem", "hand", "red"),
+    "low_balance": ("Low balance", "hand", "amber"),
+    "unchecked": ("Not checked", "question", "neutral"),
+    "disabled": ("Disabled", "minus", "neutral"),
+    "default": ("Default", "card", "blue"),
     # of API keys
     "expired": ("Expired", "clock", "neutral"),
     "revoked": ("Revoked", "minus", "neutral"),

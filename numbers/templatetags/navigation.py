@@ -21,6 +21,9 @@ PLACES = [
     ("Purchases", "receipt", "purchases", NUMBERS_READ, ("purchase", "purchase-decide")),
 ]
 SETTINGS = [
+    ("Credentials", "card", "settings-credentials", ORGANIZATION_ADMIN,
+     ("settings-credential", "settings-credential-add", "settings-credential-secret",
+      "settings-credential-disable")),
     ("API keys", "key", "settings-keys", ORGANIZATION_ADMIN,
      ("settings-key", "settings-key-new", "settings-key-made", "settings-key-revoke")),
 ]  # fmt: skip

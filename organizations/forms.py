@@ -1,11 +1,14 @@
-"""Signing in, at the staff pages and at the Django admin: with limited tries at both."""
+"""Signing in, at the staff pages and at the Django admin, and passwords: with limited tries."""
+
+from typing import Any
 
 from django import forms
 from django.contrib.admin.forms import AdminAuthenticationForm
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
+from django.http import HttpRequest
 
 from organizations.authentication import client_ip
-from organizations.throttling import WINDOW, SignInAttempts
+from organizations.throttling import WINDOW, Attempts
 
 
 class LimitedTries:
@@ -15,15 +18,19 @@ class LimitedTries:
         email = self.cleaned_data.get("username")
         if not email or not self.cleaned_data.get("password"):
             return super().clean()
-        attempts = SignInAttempts(email, client_ip(self.request))
+        attempts = Attempts("sign-in", email, client_ip(self.request))
         if not attempts.is_allowed():
-            raise forms.ValidationError(
-                f"Too many attempts to sign in. Wait {WINDOW // 60} minutes, then try again.",
-                code="throttled",
-            )
+            raise too_many("sign in")
         data = super().clean()
         attempts.succeeded()
         return data
+
+
+def too_many(what: str) -> forms.ValidationError:
+    return forms.ValidationError(
+        f"Too many attempts to {what}. Wait {WINDOW // 60} minutes, then try again.",
+        code="throttled",
+    )
 
 
 class SignInForm(LimitedTries, AuthenticationForm):
@@ -40,3 +47,60 @@ class SignInForm(LimitedTries, AuthenticationForm):
 
 class AdminSignInForm(LimitedTries, AdminAuthenticationForm):
     pass
+
+
+class ForgotPasswordForm(forms.Form):
+    """Says the same whoever's address it is."""
+
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "username", "autofocus": True}),
+    )
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    def clean_email(self) -> str:
+        email = self.cleaned_data["email"].lower()
+        if not Attempts("mail", email, client_ip(self.request)).is_allowed():
+            raise too_many("get a link")
+        return email
+
+
+class NewPasswordForm(SetPasswordForm):
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        first, second = self.fields["new_password1"], self.fields["new_password2"]
+        first.label, second.label = "New password", "New password again"
+        first.help_text = "At least 8 characters; nothing common, and not like your address"
+        second.help_text = ""
+
+
+class PasswordForm(forms.Form):
+    """Asks the signed-in person for the password again, with the tries that signing in has."""
+
+    password = forms.CharField(
+        label="Your password",
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.request = request
+
+    def clean_password(self) -> str:
+        user, given = self.request.user, self.cleaned_data["password"]
+        attempts = Attempts("sign-in", user.email, client_ip(self.request))
+        if not attempts.is_allowed():
+            raise too_many("enter the password")
+        if not user.check_password(given):
+            raise forms.ValidationError("This is not your password.")
+        attempts.succeeded()
+        return given
+
+
+class ChangePasswordForm(PasswordForm, NewPasswordForm):
+    field_order = ["password", "new_password1", "new_password2"]

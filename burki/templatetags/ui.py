@@ -37,6 +37,9 @@ STATUS: dict[str, tuple[str, str, str]] = {
     "expired": ("Expired", "clock", "neutral"),
     "revoked": ("Revoked", "minus", "neutral"),
     "stopped": ("Stopped", "hand", "amber"),
+    # of people
+    "invited": ("Invited", "clock", "blue"),
+    "closed": ("Closed", "minus", "neutral"),
     # of both
     "needs_person": ("Needs a person", "hand", "red"),
 }

@@ -9,7 +9,12 @@ from django.urls import reverse
 
 from numbers.models import Purchase
 from organizations.models import Membership
-from organizations.permissions import NUMBERS_PURCHASE, NUMBERS_READ, ORGANIZATION_ADMIN
+from organizations.permissions import (
+    MANAGE_MEMBERS,
+    NUMBERS_PURCHASE,
+    NUMBERS_READ,
+    ORGANIZATION_ADMIN,
+)
 
 register = template.Library()
 
@@ -26,6 +31,8 @@ SETTINGS = [
       "settings-credential-disable")),
     ("API keys", "key", "settings-keys", ORGANIZATION_ADMIN,
      ("settings-key", "settings-key-new", "settings-key-made", "settings-key-revoke")),
+    ("Members", "people", "settings-members", MANAGE_MEMBERS,
+     ("settings-member", "settings-member-add", "settings-member-remove")),
 ]  # fmt: skip
 _OTHERS_SHOWN = 8
 

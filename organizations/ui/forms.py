@@ -8,7 +8,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 
 from burki.text import is_clean
-from organizations.permissions import NUMBERS_READ, SCOPES
+from organizations.models import Role
+from organizations.permissions import NUMBERS_READ, ROLE_WORDS, SCOPES
 
 
 class LineField(forms.CharField):
@@ -60,3 +61,24 @@ class NewKeyForm(KeyNameForm):
     def expires_at(self) -> datetime | None:
         days = self.cleaned_data["lifetime"]
         return timezone.now() + timedelta(days=int(days)) if days else None
+
+
+class RoleForm(forms.Form):
+    role = forms.ChoiceField(
+        label="Role",
+        choices=[
+            (role, format_html('<span>{}<span class="sub">{}</span></span>', role.label, words))
+            for role, words in zip(Role, ROLE_WORDS.values(), strict=True)
+        ],
+        widget=forms.RadioSelect,
+    )
+
+
+class NewMemberForm(RoleForm):
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        help_text="Whoever has no login yet gets a link to set a password",
+        widget=forms.EmailInput(attrs={"autocomplete": "off"}),
+    )
+    field_order = ["email", "role"]

@@ -33,6 +33,7 @@ SETTINGS = [
      ("settings-key", "settings-key-new", "settings-key-made", "settings-key-revoke")),
     ("Members", "people", "settings-members", MANAGE_MEMBERS,
      ("settings-member", "settings-member-add", "settings-member-remove")),
+    ("Organization", "building", "settings-organization", ORGANIZATION_ADMIN, ()),
 ]  # fmt: skip
 _OTHERS_SHOWN = 8
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from numbers.ui import buying, credentials, inventory, purchases
+from numbers.ui import buying, credentials, inventory, organization, purchases
 
 _CREDENTIAL = "settings/credentials/<int:pk>"
 
@@ -41,4 +41,5 @@ urlpatterns = [
         credentials.enable,
         name="settings-credential-enable",
     ),
+    path("settings/organization", organization.organization, name="settings-organization"),
 ]

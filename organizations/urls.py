@@ -1,10 +1,11 @@
 from django.urls import path
 
 from organizations import views
-from organizations.ui import account, keys, members
+from organizations.ui import account, keys, members, two_factor
 
 urlpatterns = [
     path("sign-in", views.sign_in, name="sign-in"),
+    path("sign-in/code", views.second_factor, name="second-factor"),
     path("sign-out", views.sign_out, name="sign-out"),
     path("organizations/switch", views.switch_organization, name="switch-organization"),
     path("forgot-password", account.forgot_password, name="forgot-password"),
@@ -12,6 +13,11 @@ urlpatterns = [
     path("set-password/<uidb64>/<token>", account.set_password, name="set-password"),
     path("account", account.account, name="account"),
     path("account/password", account.change_password, name="change-password"),
+    path("account/two-factor", two_factor.two_factor, name="two-factor"),
+    path("account/two-factor/set-up", two_factor.set_up, name="two-factor-set-up"),
+    path("account/two-factor/codes", two_factor.codes, name="two-factor-codes"),
+    path("account/two-factor/new-codes", two_factor.new_codes, name="two-factor-new-codes"),
+    path("account/two-factor/off", two_factor.off, name="two-factor-off"),
     path("settings/api-keys", keys.keys, name="settings-keys"),
     path("settings/api-keys/new", keys.new_key, name="settings-key-new"),
     path("settings/api-keys/<int:pk>", keys.key, name="settings-key"),

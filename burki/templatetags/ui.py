@@ -38,6 +38,7 @@ STATUS: dict[str, tuple[str, str, str]] = {
     "revoked": ("Revoked", "minus", "neutral"),
     "stopped": ("Stopped", "hand", "amber"),
     # of people
+    "on": ("On", "check", "green"),
     "invited": ("Invited", "clock", "blue"),
     "closed": ("Closed", "minus", "neutral"),
     # of both

@@ -18,6 +18,7 @@ from organizations.forms import ChangePasswordForm, ForgotPasswordForm, NewPassw
 from organizations.models import Membership, User
 from organizations.pages import personal_page, see_other
 from organizations.throttling import Attempts
+from organizations.two_factor import has_second_factor
 
 
 @never_cache
@@ -68,7 +69,10 @@ set_password = SetPassword.as_view()
 @require_safe
 def account(request: HttpRequest) -> HttpResponse:
     memberships = Membership.objects.filter(user=request.user).select_related("organization")
-    context = {"memberships": memberships.order_by("organization__name", "pk")[:20]}
+    context = {
+        "memberships": memberships.order_by("organization__name", "pk")[:20],
+        "second_factor": has_second_factor(request.user),
+    }
     return render(request, "organizations/account.html", context)
 
 

@@ -75,6 +75,26 @@ class OrganizationAdmin(KeptAdmin):
     prepopulated_fields = {"slug": ["name"]}
     inlines = [MembershipInline]
 
+    def save_formset(self, request, form, formset, change) -> None:
+        """Operators may set any role here, also to repair; each change is in the audit."""
+        for gone in formset.deleted_forms:
+            self.record_member(request, "removed", gone.instance)
+        super().save_formset(request, form, formset, change)
+        for membership in formset.new_objects:
+            self.record_member(request, "added", membership)
+        for membership, _ in formset.changed_objects:
+            self.record_member(request, "role_changed", membership)
+
+    def record_member(self, request, verb: str, membership: Membership) -> None:
+        audit.record(
+            admin_actor(request),
+            f"member.{verb}",
+            membership,
+            organization=membership.organization,
+            email=membership.user.email,
+            role=membership.role,
+        )
+
 
 class NewUserForm(UserCreationForm):
     class Meta:

@@ -45,4 +45,5 @@ def _password_link(user: User) -> str:
 def _send(user: User, subject: str, template: str, context: dict[str, Any]) -> None:
     site = {"site": settings.PUBLIC_BASE_URL, "days": settings.PASSWORD_RESET_TIMEOUT // 86_400}
     body = render_to_string(template, context | site | {"email": user.email})
-    send_mail(subject, body, None, [user.email])
+    one_line = " ".join(subject.split())  # names may have line breaks, headers may not
+    send_mail(one_line, body, None, [user.email])

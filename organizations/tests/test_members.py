@@ -5,7 +5,14 @@ from django.core import mail
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from burki.errors import InvalidRequest, NotFound, PermissionDenied
-from burki.testing import SYSTEM, in_threads, make_client, make_organization, make_user
+from burki.testing import (
+    SYSTEM,
+    in_threads,
+    make_browser,
+    make_client,
+    make_organization,
+    make_user,
+)
 from organizations import permissions, tasks
 from organizations.actors import Actor
 from organizations.members import add_member, change_role, invite_again, remove_member
@@ -226,10 +233,45 @@ def test_an_invitation_is_sent_again_until_a_password_is_set(organization, owner
     assert invitations() == [ann.pk, ann.pk]
 
 
+def test_an_organization_whose_name_has_lines_is_told_on_one(organization, owner):
+    new = add(organization, owner)
+    type(organization).objects.update(name="Acme\nBcc: eve@example.com")
+
+    tasks.send_invitation(membership_id=new.pk)
+
+    assert mail.outbox[0].subject == (
+        "You are a member of Acme Bcc: eve@example.com at Burki Numbers"
+    )
+    assert mail.outbox[0].recipients() == ["ann@example.com"]
+
+
 def test_an_invitation_of_somebody_who_was_removed_is_not_sent(organization, owner):
     tasks.send_invitation(membership_id=10**6)
 
     assert mail.outbox == []
+
+
+def test_what_operators_change_in_the_admin_is_on_record(organization, owner):
+    root = make_browser(None, "", email="root@example.com", is_staff=True, is_superuser=True)
+    ann = membership(make_user(organization, "viewer", "ann@example.com"), organization)
+    bob = make_user(None, "", "bob@example.com")
+    rows = [
+        {"id": membership(owner, organization).pk, "user": owner.pk, "role": "owner"},
+        {"id": ann.pk, "user": ann.user.pk, "role": "viewer", "DELETE": "on"},
+        {"id": "", "user": bob.pk, "role": "admin"},
+    ]
+    fields = {"memberships-TOTAL_FORMS": 3, "memberships-INITIAL_FORMS": 2}
+    for n, row in enumerate(rows):
+        fields |= {f"memberships-{n}-{name}": value for name, value in row.items()}
+        fields[f"memberships-{n}-organization"] = organization.pk
+    own = {"name": "Acme", "slug": "acme", "is_active": "on", "limit_currency": "USD",
+           "settings": "{}"}  # fmt: skip
+
+    done = root.post(f"/admin/organizations/organization/{organization.pk}/change/", own | fields)
+
+    assert done.status_code == 302, done.content.decode()
+    assert [event[0] for event in told()] == ["member.removed", "member.added"]
+    assert roles(organization) == {"owner@example.com": "owner", "bob@example.com": "admin"}
 
 
 @pytest.mark.django_db(transaction=True)

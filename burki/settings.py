@@ -48,6 +48,10 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_BASE_URL]
 
 INSTALLED_APPS = [
     "burki",
+    # Before ours, which take their pages out of the admin: those show secrets.
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "organizations",
     "assistants",
     "numbers.apps.NumbersConfig",
@@ -143,7 +147,16 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 if TESTING:
     PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# Of the second factor; its tries are limited like those of passwords (organizations.throttling).
+OTP_TOTP_ISSUER = "Burki Numbers"
+OTP_TOTP_THROTTLE_FACTOR = OTP_STATIC_THROTTLE_FACTOR = 0
 LOGIN_URL, LOGIN_REDIRECT_URL = "sign-in", "overview"
+
+# Invitations and links to set a password; development prints them.
+_MAIL = env.email_url("EMAIL_URL", "consolemail://" if DEVELOPMENT else "smtp://localhost:25")
+vars().update(_MAIL)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Burki Numbers <no-reply@localhost>")
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"

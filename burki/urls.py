@@ -13,10 +13,10 @@ from numbers.api.urls import urlpatterns as number_routes
 from numbers.ui.urls import urlpatterns as staff_pages
 from numbers.webhooks.urls import urlpatterns as webhook_routes
 from organizations.api.urls import urlpatterns as organization_routes
-from organizations.forms import AdminSignInForm
 from organizations.urls import urlpatterns as sign_in_pages
+from organizations.views import admin_sign_in
 
-admin.site.login_form = AdminSignInForm
+admin.site.login = admin_sign_in
 
 urlpatterns = [
     path("", include(staff_pages)),

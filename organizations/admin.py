@@ -1,11 +1,13 @@
 """Tenants, people and keys in the Django admin. Provider accounts are tried at their provider, so
 their page is above this app, in `numbers.admin_accounts`."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import UserCreationForm
+from django_otp.plugins.otp_static.models import StaticDevice
+from django_otp.plugins.otp_totp.models import TOTPDevice
 
-from organizations import audit
+from organizations import audit, two_factor
 from organizations.actors import Actor
 from organizations.authentication import client_ip
 from organizations.models import (
@@ -15,6 +17,9 @@ from organizations.models import (
     Organization,
     User,
 )
+
+# Their pages would show secrets, and change them without a trace.
+admin.site.unregister([TOTPDevice, StaticDevice])
 
 
 def admin_actor(request) -> Actor:
@@ -70,6 +75,26 @@ class OrganizationAdmin(KeptAdmin):
     prepopulated_fields = {"slug": ["name"]}
     inlines = [MembershipInline]
 
+    def save_formset(self, request, form, formset, change) -> None:
+        """Operators may set any role here, also to repair; each change is in the audit."""
+        for gone in formset.deleted_forms:
+            self.record_member(request, "removed", gone.instance)
+        super().save_formset(request, form, formset, change)
+        for membership in formset.new_objects:
+            self.record_member(request, "added", membership)
+        for membership, _ in formset.changed_objects:
+            self.record_member(request, "role_changed", membership)
+
+    def record_member(self, request, verb: str, membership: Membership) -> None:
+        audit.record(
+            admin_actor(request),
+            f"member.{verb}",
+            membership,
+            organization=membership.organization,
+            email=membership.user.email,
+            role=membership.role,
+        )
+
 
 class NewUserForm(UserCreationForm):
     class Meta:
@@ -92,6 +117,16 @@ class UserAdmin(DjangoUserAdmin):
         ("Dates", {"fields": ["last_login"]}),
     ]
     add_fieldsets = [(None, {"fields": ["email", "password1", "password2"]})]
+    actions = ["switch_off_two_factor"]
+
+    @admin.action(description="Switch off two-factor sign-in", permissions=["change"])
+    def switch_off_two_factor(self, request, users):
+        """For people who lost their app and their recovery codes, when it is sure who asks."""
+        for user in users:
+            two_factor.switch_off(actor=admin_actor(request), user=user)
+        self.message_user(
+            request, "They sign in with the password alone now, everywhere anew.", messages.SUCCESS
+        )
 
     def has_delete_permission(self, request, obj=None) -> bool:
         return False

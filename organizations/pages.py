@@ -13,7 +13,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from burki.errors import BurkiError, NotFound, PermissionDenied
 from organizations.actors import Actor
 from organizations.authentication import client_ip, session_organization
-from organizations.permissions import SCOPES
+from organizations.permissions import RIGHTS
 
 View = Callable[..., HttpResponse]
 
@@ -56,11 +56,33 @@ def page(scope: str) -> Callable[[View], View]:
     return decorate
 
 
+def personal_page(view: View) -> View:
+    """A page about the signed-in person, whatever organization they are in, or none. Sets
+    `request.actor`."""
+
+    @wraps(view)
+    def staff_page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        request.actor = acting(request)
+        try:
+            return view(request, *args, **kwargs)
+        except BurkiError as error:
+            return render(request, "400.html", {"error": error}, status=400)
+
+    return never_cache(login_required(staff_page))
+
+
 def acting(request: HttpRequest) -> Actor:
     """The signed-in person, for services."""
     return Actor.for_user(request.user, ip=client_ip(request), request_id=request.id)
 
 
+def see_other(to: str, *args: Any) -> HttpResponse:
+    """After a POST: look there, with GET."""
+    response = redirect(to, *args)
+    response.status_code = 303
+    return response
+
+
 def _needs(error: PermissionDenied) -> str:
     """What the person would have to be allowed, or why nobody is."""
-    return SCOPES.get(error.facts.get("scope", ""), error.detail)
+    return RIGHTS.get(error.facts.get("scope", ""), error.detail)

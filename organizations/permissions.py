@@ -25,6 +25,9 @@ SCOPES: dict[str, str] = {
     ORGANIZATION_ADMIN: "Manage credentials, API keys and settings",
 }
 
+# All rights, with the words that explain them.
+RIGHTS = SCOPES | {MANAGE_MEMBERS: "Manage members and limits"}
+
 _VIEWER = frozenset({NUMBERS_READ, ASSISTANTS_READ})
 _MEMBER = _VIEWER | {NUMBERS_PURCHASE, NUMBERS_WRITE, ASSISTANTS_WRITE}
 _ADMIN = _MEMBER | {NUMBERS_RELEASE, ORGANIZATION_ADMIN}
@@ -35,5 +38,11 @@ ROLE_SCOPES: dict[str, frozenset[str]] = {
     "member": _MEMBER,
     "admin": _ADMIN,
     "owner": _OWNER,
+}
+ROLE_WORDS: dict[str, str] = {
+    "viewer": "Sees numbers, purchases and assistants",
+    "member": "Also buys and assigns numbers (spends money) and changes assistants",
+    "admin": "Also releases numbers and manages credentials, API keys and settings",
+    "owner": "Also manages members and limits",
 }
 EVERYTHING = _OWNER

@@ -1,4 +1,4 @@
-"""How often somebody may try to sign in.
+"""How often somebody may try to sign in, guess a code, or have an e-mail sent.
 
 Every try is counted before its password is looked at, so that many at once cannot slip through;
 a right password takes its own try back. Counted in the cache: per process, unless `CACHE_URL`
@@ -11,14 +11,22 @@ from dataclasses import dataclass
 from django.core.cache import cache
 
 WINDOW = 15 * 60  # seconds, from the first try that is counted
+# Most tries by what is tried: for the account from anywhere, for the account from one address, and
+# from the address for any account.
+_MOST = {
+    "sign-in": (30, 5, 100),
+    "code": (10, 5, 100),  # of the second factor: a guesser has the password already
+    "mail": (5, 3, 20),
+}
 
 
 @dataclass(frozen=True, slots=True)
-class SignInAttempts:
+class Attempts:
     """The tries for one account from one address, for the account from anywhere, and from the
     address for any account. An account that strangers try is not closed to its owner's address at
     once: that limit is higher."""
 
+    kind: str  # a key of `_MOST`
     email: str
     ip: str | None
 
@@ -38,11 +46,9 @@ class SignInAttempts:
 
     def _limits(self) -> dict[str, int]:
         email = self.email.strip().lower()
-        return {
-            _key("account", email): 30,
-            _key("pair", f"{email} {self.ip}"): 5,
-            _key("address", str(self.ip)): 100,
-        }
+        ways = {"account": email, "pair": f"{email} {self.ip}", "address": str(self.ip)}
+        keys = [_key(f"{self.kind}:{way}", of) for way, of in ways.items()]
+        return dict(zip(keys, _MOST[self.kind], strict=True))
 
     @staticmethod
     def _count(key: str) -> int:
@@ -55,4 +61,4 @@ class SignInAttempts:
 
 
 def _key(kind: str, of: str) -> str:
-    return f"sign-in:{kind}:{hashlib.sha256(of.encode(errors='replace')).hexdigest()}"
+    return f"attempts:{kind}:{hashlib.sha256(of.encode(errors='replace')).hexdigest()}"

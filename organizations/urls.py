@@ -1,9 +1,31 @@
 from django.urls import path
 
 from organizations import views
+from organizations.ui import account, keys, members, two_factor
 
 urlpatterns = [
     path("sign-in", views.sign_in, name="sign-in"),
+    path("sign-in/code", views.second_factor, name="second-factor"),
     path("sign-out", views.sign_out, name="sign-out"),
     path("organizations/switch", views.switch_organization, name="switch-organization"),
+    path("forgot-password", account.forgot_password, name="forgot-password"),
+    path("forgot-password/sent", account.forgot_password_sent, name="forgot-password-sent"),
+    path("set-password/<uidb64>/<token>", account.set_password, name="set-password"),
+    path("account", account.account, name="account"),
+    path("account/password", account.change_password, name="change-password"),
+    path("account/two-factor", two_factor.two_factor, name="two-factor"),
+    path("account/two-factor/set-up", two_factor.set_up, name="two-factor-set-up"),
+    path("account/two-factor/codes", two_factor.codes, name="two-factor-codes"),
+    path("account/two-factor/new-codes", two_factor.new_codes, name="two-factor-new-codes"),
+    path("account/two-factor/off", two_factor.off, name="two-factor-off"),
+    path("settings/api-keys", keys.keys, name="settings-keys"),
+    path("settings/api-keys/new", keys.new_key, name="settings-key-new"),
+    path("settings/api-keys/<int:pk>", keys.key, name="settings-key"),
+    path("settings/api-keys/<int:pk>/made", keys.key_made, name="settings-key-made"),
+    path("settings/api-keys/<int:pk>/revoke", keys.revoke, name="settings-key-revoke"),
+    path("settings/members", members.members, name="settings-members"),
+    path("settings/members/add", members.add, name="settings-member-add"),
+    path("settings/members/<int:pk>", members.member, name="settings-member"),
+    path("settings/members/<int:pk>/remove", members.remove, name="settings-member-remove"),
+    path("settings/members/<int:pk>/invite", members.invite, name="settings-member-invite"),
 ]

@@ -26,6 +26,21 @@ STATUS: dict[str, tuple[str, str, str]] = {
     "completed": ("Bought", "check", "green"),
     "refused": ("Refused", "cross", "red"),
     "uncertain": ("In doubt", "question", "amber"),
+    # of provider accounts
+    "in_order": ("In order", "check", "green"),
+    "trouble": ("Has a problem", "hand", "red"),
+    "low_balance": ("Low balance", "hand", "amber"),
+    "unchecked": ("Not checked", "question", "neutral"),
+    "disabled": ("Disabled", "minus", "neutral"),
+    "default": ("Default", "card", "blue"),
+    # of API keys
+    "expired": ("Expired", "clock", "neutral"),
+    "revoked": ("Revoked", "minus", "neutral"),
+    "stopped": ("Stopped", "hand", "amber"),
+    # of people
+    "on": ("On", "check", "green"),
+    "invited": ("Invited", "clock", "blue"),
+    "closed": ("Closed", "minus", "neutral"),
     # of both
     "needs_person": ("Needs a person", "hand", "red"),
 }

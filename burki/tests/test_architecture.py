@@ -103,6 +103,12 @@ def test_nobody_imports_numbers_but_the_url_table_and_itself():
     ]
 
 
+def test_a_session_begins_in_one_place_alone():
+    """Where every factor has been asked for; nothing behind the sign-in asks again."""
+    ways = ("django.contrib.auth.login", "django.contrib.auth.views.LoginView")
+    assert offenders(APPS, ways) == [f"organizations/views.py imports {way}" for way in ways]
+
+
 def test_the_sandbox_needs_the_standard_library_alone():
     foreign = {
         name.partition(".")[0]

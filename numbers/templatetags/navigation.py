@@ -9,7 +9,12 @@ from django.urls import reverse
 
 from numbers.models import Purchase
 from organizations.models import Membership
-from organizations.permissions import NUMBERS_PURCHASE, NUMBERS_READ
+from organizations.permissions import (
+    MANAGE_MEMBERS,
+    NUMBERS_PURCHASE,
+    NUMBERS_READ,
+    ORGANIZATION_ADMIN,
+)
 
 register = template.Library()
 
@@ -20,6 +25,16 @@ PLACES = [
     ("Buy", "search", "search", NUMBERS_PURCHASE, ("confirm",)),
     ("Purchases", "receipt", "purchases", NUMBERS_READ, ("purchase", "purchase-decide")),
 ]
+SETTINGS = [
+    ("Credentials", "card", "settings-credentials", ORGANIZATION_ADMIN,
+     ("settings-credential", "settings-credential-add", "settings-credential-secret",
+      "settings-credential-disable")),
+    ("API keys", "key", "settings-keys", ORGANIZATION_ADMIN,
+     ("settings-key", "settings-key-new", "settings-key-made", "settings-key-revoke")),
+    ("Members", "people", "settings-members", MANAGE_MEMBERS,
+     ("settings-member", "settings-member-add", "settings-member-remove")),
+    ("Organization", "building", "settings-organization", ORGANIZATION_ADMIN, ()),
+]  # fmt: skip
 _OTHERS_SHOWN = 8
 
 
@@ -37,7 +52,6 @@ def navigation(context: dict[str, Any], label: str) -> dict[str, Any]:
 
 
 def _around(request: HttpRequest) -> dict[str, Any]:
-    here = request.resolver_match.url_name
     waiting = Purchase.objects.filter(
         organization=request.organization, needs_attention_at__isnull=False
     ).count()
@@ -49,18 +63,24 @@ def _around(request: HttpRequest) -> dict[str, Any]:
     )
     others = [one.organization for one in memberships[1:]]
     return {
-        "places": [
-            {
-                "word": word,
-                "icon": icon,
-                "url": reverse(name),
-                "here": here == name or here in parts,
-                "count": waiting if name == "purchases" else 0,
-            }
-            for word, icon, name, scope, parts in PLACES
-            if scope in request.may
-        ],
+        "places": _open_to(request, PLACES, {"purchases": waiting}),
+        "settings": _open_to(request, SETTINGS, {}),
         "role": memberships[0].get_role_display() if memberships else "",
         "others": others[:_OTHERS_SHOWN],
         "more": len(others) > _OTHERS_SHOWN,
     }
+
+
+def _open_to(request: HttpRequest, places: list, counts: dict[str, int]) -> list[dict[str, Any]]:
+    here = request.resolver_match.url_name
+    return [
+        {
+            "word": word,
+            "icon": icon,
+            "url": reverse(name),
+            "here": here == name or here in parts,
+            "count": counts.get(name, 0),
+        }
+        for word, icon, name, scope, parts in places
+        if scope in request.may
+    ]

@@ -193,7 +193,7 @@ class Admin(Browser):
     page = "/admin/numbers/phonenumber/purchase/"
 
     def __init__(self, base: str):
-        super().__init__(base, "/admin/login/", STAFF[0])
+        super().__init__(base, "/sign-in", STAFF[0])
 
     def purchase(self, organization: int, attempt: Attempt) -> partial:
         """The filled-in page, ready to be sent."""

@@ -28,6 +28,13 @@ PAGES = {
     "/buy/confirm": "member",
     "/buy/confirm?provider=twilio&phone_number=%2B14155559999": "member",
     "/purchases/{purchase}/decide": "admin",
+    "/settings/credentials": "admin",
+    "/settings/credentials/add/telnyx": "admin",
+    "/settings/api-keys": "admin",
+    "/settings/api-keys/new": "admin",
+    "/settings/organization": "admin",
+    "/settings/members": "owner",
+    "/settings/members/add": "owner",
 }
 ROLES = list(ROLE_SCOPES)
 

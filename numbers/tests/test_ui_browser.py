@@ -19,7 +19,9 @@ pytestmark = pytest.mark.slow
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 AXE = settings.BASE_DIR / ".tools/node_modules/axe-core/axe.min.js"
 CLOCK_SCALE, SETTLE_CLOCK_SCALE = 0.4, 0.1
-MEMBER, ADMIN, NEW, TWO = (f"{name}@example.com" for name in ("member", "admin", "new", "two"))
+MEMBER, ADMIN, OWNER, NEW, TWO = (
+    f"{name}@example.com" for name in ("member", "admin", "owner", "new", "two")
+)
 SERIOUS = {"serious", "critical"}
 
 
@@ -55,6 +57,7 @@ def site():
         for tenant, role, email in (
             ("Acme", "member", MEMBER),
             ("Acme", "admin", ADMIN),
+            ("Acme", "owner", OWNER),
             ("Fresh", "admin", NEW),
             ("Acme", "viewer", TWO),
             ("Globex", "owner", TWO),
@@ -317,6 +320,14 @@ def addresses(site) -> dict[str, str]:
         "wrong filter": "/purchases?state=x",
         "numbers": "/numbers",
         "not found": "/numbers/999999",
+        "credentials": "/settings/credentials",
+        "add credentials": "/settings/credentials/add/telnyx",
+        "keys": "/settings/api-keys",
+        "new key": "/settings/api-keys/new",
+        "organization": "/settings/organization",
+        "account": "/account",
+        "password": "/account/password",
+        "two-factor": "/account/two-factor",
     }
 
 
@@ -327,6 +338,8 @@ def test_no_page_has_a_serious_finding_of_axe(site, addresses, scheme, width):
     over = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
     visits = [(ADMIN, name, address) for name, address in addresses.items()]
     visits += [("", "sign in", "/sign-in"), (NEW, "first steps", "/")]
+    visits += [("", "forgot password", "/forgot-password"), (OWNER, "members", "/settings/members")]
+    visits += [(OWNER, "add member", "/settings/members/add")]
     visits += [(TWO, "switch", "/organizations/switch"), (TWO, "not allowed", "/buy/confirm")]
     for email, name, address in visits:
         context = site.context(email, **over)

@@ -1,3 +1,6 @@
+import hashlib
+from collections.abc import Iterator
+
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
@@ -27,6 +30,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     full_name = models.CharField(max_length=100, blank=True)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField("may use the admin", default=False)
+    sessions_since = models.DateTimeField(
+        null=True,
+        editable=False,
+        help_text="When it changes, sessions that began before it are over.",
+    )
     date_joined = models.DateTimeField(auto_now_add=True)
 
     objects = UserManager()
@@ -43,3 +51,16 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def clean(self) -> None:
         self.email = self.email.strip().lower()
+
+    def get_session_auth_hash(self) -> str:
+        return self._since(super().get_session_auth_hash())
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        for known in super().get_session_auth_fallback_hash():
+            yield self._since(known)
+
+    def _since(self, session_hash: str) -> str:
+        if self.sessions_since is None:
+            return session_hash
+        seen = f"{session_hash} {self.sessions_since.timestamp()}"
+        return hashlib.sha256(seen.encode()).hexdigest()

@@ -138,18 +138,6 @@ def test_signing_in_forgets_the_wrong_tries_before(browser, person):
         browser.logout()
 
 
-def test_the_admins_own_sign_in_is_limited_alike(browser, organization):
-    make_user(organization, "owner", "boss@example.com", is_staff=True)
-    for _ in range(5):
-        sign_in(browser, "boss@example.com", "guess", "/admin/login/")
-
-    shut = text(sign_in(browser, "boss@example.com", PASSWORD, "/admin/login/"))
-
-    assert "Too many attempts" in shut
-    assert "Too many attempts" in text(sign_in(browser, "boss@example.com"))
-    assert not is_in(browser)
-
-
 def test_signing_out_takes_a_post(organization):
     browser = make_browser(organization, "viewer")
 

@@ -19,7 +19,7 @@
     if (button && navigator.clipboard) {
       navigator.clipboard.writeText(button.dataset.copy).then(function () {
         const told = document.getElementById("told");
-        if (told) told.textContent = "Copied " + button.dataset.copy;
+        if (told) told.textContent = button.getAttribute("aria-label").replace("Copy", "Copied");
       });
     }
     document.querySelectorAll("details[data-menu][open]").forEach(function (open) {

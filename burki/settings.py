@@ -268,8 +268,24 @@ SETTLE_CLOCK_SCALE = env.float("SETTLE_CLOCK_SCALE", default=CLOCK_SCALE)
 
 # How long what the providers sent us is kept as it came.
 WEBHOOK_RETENTION_DAYS = env.int("WEBHOOK_RETENTION_DAYS", default=30)
+# How long events to customers are kept, with what became of delivering them.
+EVENT_RETENTION_DAYS = env.int("EVENT_RETENTION_DAYS", default=30)
 # Whether customers' webhooks may lead to private addresses, such as this machine, and by http.
 ALLOW_PRIVATE_WEBHOOKS = env.bool("ALLOW_PRIVATE_WEBHOOKS", default=DEBUG)
+
+# --- E-mail -------------------------------------------------------------------------------------
+
+# Sent by the worker alone. Without a server it is printed, in development.
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+if DEBUG and not env.str("EMAIL_HOST", default=""):
+    EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+EMAIL_HOST = env.str("EMAIL_HOST", default="localhost")
+EMAIL_PORT = env.int("EMAIL_PORT", default=587)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
+EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Burki Numbers <burki@localhost>")
 
 # --- Logging ------------------------------------------------------------------------------------
 

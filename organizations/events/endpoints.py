@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 
 from burki.errors import InvalidRequest, NotFound
 from burki.outgoing import NotSent, check_address, new_secret
@@ -16,7 +17,7 @@ from organizations.actors import Actor
 from organizations.credentials import lock_organization
 from organizations.events import delivering
 from organizations.events.types import ENDPOINT_TEST, TYPES
-from organizations.models import Event, EventEndpoint, Organization
+from organizations.models import Event, EventAttempt, EventDelivery, EventEndpoint, Organization
 from organizations.permissions import ORGANIZATION_ADMIN
 
 MOST_ENDPOINTS = 20
@@ -46,6 +47,14 @@ def find_event(actor: Actor, organization: Organization, public_id: str) -> Even
         event = rows.filter(pk=UUID(public_id.removeprefix("evt_"))).first()
     if event is None:
         raise NotFound(f"Event {public_id[:40]} not found")
+    return event
+
+
+def with_deliveries(event: Event) -> Event:
+    """The same with its deliveries and their attempts, oldest first."""
+    deliveries = EventDelivery.objects.select_related("endpoint").order_by("pk")
+    attempts = Prefetch("attempts", EventAttempt.objects.order_by("pk"))
+    prefetch_related_objects([event], Prefetch("deliveries", deliveries.prefetch_related(attempts)))
     return event
 
 
@@ -213,7 +222,7 @@ def _locked(organization: Organization, endpoint_id: int) -> EventEndpoint:
     return endpoint
 
 
-def _found(rows, organization: Organization, endpoint_id: int) -> EventEndpoint:
+def _found(rows: QuerySet, organization: Organization, endpoint_id: int) -> EventEndpoint:
     endpoint = None
     if 0 < endpoint_id <= _LARGEST_ID:
         endpoint = rows.filter(organization=organization, pk=endpoint_id).first()

@@ -47,13 +47,20 @@ class Settled(models.Model):
         return models.Q()
 
     def move_to(self, state: str, **values: Any) -> None:
-        """Compare-and-swap to `state`, writing `values` with it.
+        """Compare-and-swap to `state`, writing `values` with it. What the database computes of
+        them is read when somebody asks for it.
 
         Raises `LostRace` when the row is no longer in the state that this object knows.
         """
         if state not in self.TRANSITIONS[self.state]:
             raise ValueError(f"A {type(self).__name__} never goes from {self.state} to {state}.")
         rows = type(self).objects.filter(self.may_move_from(), pk=self.pk, state=self.state)
-        if not rows.update(state=state, recorded_at=Now(), **values):
+        values |= {"state": state, "recorded_at": Now()}
+        if not rows.update(**values):
             raise LostRace(f"{type(self).__name__} {self.pk} is no longer {self.state}.")
-        self.refresh_from_db()
+        for name, value in values.items():
+            if hasattr(value, "resolve_expression"):
+                self.__dict__.pop(name, None)
+            else:
+                setattr(self, name, value)
+        self._state.fields_cache.clear()  # what it points at may have changed with it

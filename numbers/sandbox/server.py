@@ -101,6 +101,11 @@ class SandboxServer(Lines):
     def search_memory_seconds(self, seconds: float) -> None:
         self._state.search_memory_seconds = seconds
 
+    @property
+    def connections_opened(self) -> int:
+        """How many connections were made to the sandbox so far."""
+        return self._listener.opened
+
     def reset(self) -> None:
         """Forget everything: accounts, numbers, orders, log and faults."""
         with self._state.lock:

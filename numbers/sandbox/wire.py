@@ -43,6 +43,7 @@ class Listener(ThreadingHTTPServer):
         self._runner: threading.Thread | None = None
         self._connections: dict[socket.socket, threading.Thread | None] = {}
         self._connections_lock = threading.Lock()
+        self.opened = 0  # connections so far
         super().__init__(address, Handler)
 
     def server_bind(self) -> None:
@@ -73,6 +74,7 @@ class Listener(ThreadingHTTPServer):
         )
         with self._connections_lock:
             self._connections[request] = thread
+            self.opened += 1
         thread.start()
 
     def close_request(self, request: Any) -> None:

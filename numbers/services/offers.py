@@ -1,6 +1,6 @@
 """What providers offered: written by every search, relied on for a quarter of an hour."""
 
-from django.db.models import Max
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from numbers import clocks
@@ -38,16 +38,18 @@ def fresh_offer(account: ProviderAccount, phone_number: str) -> Offer | None:
         Purchase.objects.filter(provider=account.provider, phone_number=phone_number)
         # These two are certain: the number did not come into the account.
         .exclude(evidence__in=(Evidence.PROVIDER_SAID_NO, Evidence.NOT_SENT))
-        .aggregate(last=Max("claimed_at"))["last"]
+        .filter(claimed_at__gte=OuterRef("seen_at"))
     )
-    offers = Offer.objects.filter(
-        account=account,
-        phone_number=phone_number,
-        seen_at__gte=timezone.now() - clocks.OFFER_IS_FRESH,
+    return (
+        Offer.objects.filter(
+            ~Exists(tried),
+            account=account,
+            phone_number=phone_number,
+            seen_at__gte=timezone.now() - clocks.OFFER_IS_FRESH,
+        )
+        .order_by("-seen_at")
+        .first()
     )
-    if tried is not None:
-        offers = offers.filter(seen_at__gt=tried)
-    return offers.order_by("-seen_at").first()
 
 
 def purge_offers() -> int:

@@ -144,8 +144,10 @@ def _attempt(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> Purc
             return answer(repeat, replayed=True)
         if (held := holder(request)) is not None:
             return _answer_held(request, held, actor)
-        if isinstance(error, IntegrityError):  # … and has given it back since
-            raise _gave_up() from None
+        if isinstance(error, IntegrityError):
+            if request.assistant_id is not None:
+                get_assistant(request.organization, request.assistant_id)
+            raise _gave_up() from None  # … and has given it back since
         if isinstance(error, MonthlyLimitExceeded):
             announcing.limit_stopped_purchase(request.organization)
         if isinstance(error, ProviderError):
@@ -200,13 +202,11 @@ def _answer_held(request: PurchaseRequest, held: PhoneNumber, actor: Actor) -> P
 def _claim(request: PurchaseRequest, plan: Plan, actor: Actor) -> Purchase:
     """Commit that we are about to buy. The number's unique index and the key's decide.
 
-    Raises `IntegrityError` when somebody was faster, `SpendingLimitExceeded`, `PriceUnknown`,
-    `NotFound` when the assistant is gone.
+    Raises `IntegrityError` when somebody was faster, or deleted the assistant meanwhile;
+    `SpendingLimitExceeded`, `PriceUnknown`.
     """
     organization = settling.lock_organization(request.organization.pk)
     committed = spending.check_limits(organization, plan.price)
-    if plan.assistant is not None:  # nobody deletes it while we hold the lock; somebody may have
-        get_assistant(organization, plan.assistant.pk)
     purchase_id = uuid7()
     place, price, connections = plan.offer, plan.price, plan.routing
     route = connections

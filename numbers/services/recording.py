@@ -5,7 +5,7 @@ order organization, number, purchase, audit, everywhere.
 """
 
 from datetime import UTC, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import (
     IntegrityError,
@@ -89,7 +89,8 @@ def record_order(
             wait = clocks.after(clocks.PENDING_LOOKS[0])
             values["next_look_at"] = Now() + wait
             jobs.settle_later(purchase, after=wait)
-        conflict = _put_number(purchase, order, state, actor) or _seen_before(purchase, order)
+        put = _put_number(purchase, order, state, actor)
+        conflict = put.conflict or _seen_before(purchase, order)
         purchase.move_to(state, **values)
         if saw:
             note_look(purchase, saw, purchase.next_look_at)
@@ -97,7 +98,7 @@ def record_order(
             flag(purchase, conflict, actor, organization)
         if state == State.PENDING and order.blocked:
             flag(purchase, "Telnyx needs documents for this number.", actor, organization)
-        _audit(purchase, before, actor, organization)
+        _audit(purchase, before, actor, organization, unassigned=put.unassigned)
     emit("purchase.recorded", purchase=purchase.pk, state=purchase.state)
     return purchase
 
@@ -190,8 +191,13 @@ def record_look(
     return current
 
 
-def _put_number(purchase: Purchase, order: Order, state: str, actor: Actor) -> str:
-    """Bring the number's row to what the order says. Returns why a person must look, or ``."""
+class _Put(NamedTuple):
+    conflict: str = ""  # why a person must look
+    unassigned: bool = False  # its assistant was deleted meanwhile
+
+
+def _put_number(purchase: Purchase, order: Order, state: str, actor: Actor) -> _Put:
+    """Bring the number's row to what the order says."""
     values: dict[str, Any] = {
         "status": Status.ACTIVE if state == State.COMPLETED else Status.PENDING,
         "purchased_at": purchase.claimed_at,
@@ -203,15 +209,27 @@ def _put_number(purchase: Purchase, order: Order, state: str, actor: Actor) -> s
         if purchase.provider == "twilio":
             values["sms_url"] = as_text(order.number.routing.sms_url, 500)
     if purchase.number_id is None:  # a late success: its claim was dropped with the refusal
-        conflict = _insert_late(purchase, values, actor)
-        if conflict:
-            return conflict
+        put = _insert_late(purchase, values, actor)
+        if put.conflict:
+            return put
     else:
-        PhoneNumber.objects.filter(pk=purchase.number_id).update(**values)
+        put = _Put(unassigned=not _fill(purchase, values))
     if state == State.COMPLETED:
         _finish_later(purchase, order)
         jobs.verify_numbers_later([purchase.number_id])
-    return ""
+    return put
+
+
+def _fill(purchase: Purchase, values: dict[str, Any]) -> bool:
+    """Complete the claim's row. Returns whether it has the assistant that was asked for."""
+    claimed = PhoneNumber.objects.filter(pk=purchase.number_id)
+    if purchase.request.get("assistant_id") is None:
+        claimed.update(**values)
+        return True
+    if claimed.exclude(assistant=None).update(**values):
+        return True
+    claimed.update(**values)
+    return False
 
 
 def _finish_later(purchase: Purchase, order: Order) -> None:
@@ -241,7 +259,7 @@ def _seen_before(purchase: Purchase, order: Order) -> str:
     return f"Twilio says that the number was in the account since {since:%Y-%m-%d %H:%M} UTC."
 
 
-def _insert_late(purchase: Purchase, values: dict[str, Any], actor: Actor) -> str:
+def _insert_late(purchase: Purchase, values: dict[str, Any], actor: Actor) -> _Put:
     asked = purchase.request
     assistant = Assistant.objects.filter(
         organization_id=purchase.organization_id, pk=asked.get("assistant_id")
@@ -286,10 +304,10 @@ def _insert_late(purchase: Purchase, values: dict[str, Any], actor: Actor) -> st
         reason = "Another purchase bought this number as well."
         for rival in rivals.select_related("organization"):
             flag(rival, reason, actor, rival.organization)
-        return "This number was bought after all, but somebody else holds it by now."
+        return _Put("This number was bought after all, but somebody else holds it by now.")
     Purchase.objects.filter(pk=purchase.pk).update(number=number)
     purchase.number = number
-    return ""
+    return _Put(unassigned=assistant is None and asked.get("assistant_id") is not None)
 
 
 def _drop_number(number_id: int) -> None:
@@ -324,7 +342,14 @@ def _details(purchase: Purchase, order: Order) -> dict[str, Any]:
     }
 
 
-def _audit(purchase: Purchase, before: str, actor: Actor, organization: Organization) -> None:
+def _audit(
+    purchase: Purchase,
+    before: str,
+    actor: Actor,
+    organization: Organization,
+    *,
+    unassigned: bool = False,
+) -> None:
     facts = {"from": before, "to": purchase.state}
     if purchase.state == State.REFUSED:
         facts |= {
@@ -332,10 +357,8 @@ def _audit(purchase: Purchase, before: str, actor: Actor, organization: Organiza
             "evidence": purchase.evidence,
             "provider_code": purchase.provider_code,
         }
-    if purchase.state == State.COMPLETED and purchase.request.get("assistant_id"):
-        number = PhoneNumber.objects.filter(pk=purchase.number_id).first()
-        if number is not None and number.assistant_id is None:
-            facts["note"] = "the assistant was deleted meanwhile: the number is unassigned"
+    if unassigned:
+        facts["note"] = "the assistant was deleted meanwhile: the number is unassigned"
     audit.record(
         actor,
         f"purchase.{purchase.state}",

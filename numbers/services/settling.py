@@ -58,16 +58,16 @@ def next_look(row: Settled, schedule: tuple[float, ...]) -> timedelta:
 
 def note_look(row: Settled, saw: dict[str, Any] | None, wait: Any) -> None:
     """Append to the evidence; `wait` is when to look next: a span, a moment, or None for never."""
-    now = database_now()
+    rows = type(row).objects.filter(pk=row.pk)
+    looks, now = rows.values_list("looks", Now()).get()
     if isinstance(wait, timedelta):
         jobs.settle_later(row, after=wait)
         wait = now + wait
-    looks = row.looks
     if saw is not None:
         seen = {k: as_text(v, 100) if isinstance(v, str) else v for k, v in saw.items()}
         looks = [*looks, {"at": now.astimezone(UTC).isoformat(timespec="seconds"), **seen}]
     row.looks, row.next_look_at = looks[-_LOOKS_KEPT:], wait
-    type(row).objects.filter(pk=row.pk).update(looks=row.looks, next_look_at=wait)
+    rows.update(looks=row.looks, next_look_at=wait)
 
 
 def count_empty_look(row: Settled) -> None:

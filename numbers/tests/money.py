@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -90,18 +91,20 @@ def inside(
     carried out (or `after`, before it is answered). The list fills with what `look` returned."""
     seen: list[Any] = []
     answer, left = sandbox._answer, [times]
+    one_at_a_time = threading.Lock()  # else two requests' looks would see each other
 
     def looking(request):
         if not left[0] or request.method != method or not request.path.endswith(path):
             return answer(request)
         left[0] -= 1
         given = answer(request) if after else None
-        try:
-            seen.append(look())
-        except Exception as error:
-            seen.append(error)
-        finally:
-            connection.close()
+        with one_at_a_time:
+            try:
+                seen.append(look())
+            except Exception as error:
+                seen.append(error)
+            finally:
+                connection.close()
         return given or answer(request)
 
     monkeypatch.setattr(sandbox, "_answer", looking)

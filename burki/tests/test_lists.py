@@ -1,0 +1,180 @@
+"""Every list costs the same number of queries, whether it shows ten rows or two hundred."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from assistants.models import Assistant
+from burki.testing import make_assistant
+from burki.tests.routes import ASSISTANTS, INVENTORY, KEYS, NUMBERS, ORGANIZATION, ROUTES
+from numbers.models import (
+    BulkItem,
+    BulkPurchase,
+    Call,
+    Message,
+    PhoneNumber,
+    Purchase,
+    VerifiedCallerId,
+)
+from numbers.tests.rows import NOON, make_number
+from organizations.models import ApiKey, ProviderAccount
+
+pytestmark = pytest.mark.django_db
+
+# Paths of lists, and how they are asked for two hundred rows at once.
+LISTS = {
+    NUMBERS: "limit=200",
+    f"{NUMBERS}/purchases": "limit=200",
+    f"{NUMBERS}/<phone_number>/calls": "limit=200",
+    f"{NUMBERS}/<phone_number>/messages": "limit=200",
+    f"{NUMBERS}/bulk-purchases": "limit=200",
+    f"{NUMBERS}/bulk-purchases/<pk>/numbers": "limit=200",
+    ASSISTANTS: "limit=200",
+    f"{ASSISTANTS}/export": "",
+    f"{ASSISTANTS}/<assistant_id>/phone-numbers": "limit=200",
+    f"{ASSISTANTS}/<assistant_id>/available-phone-numbers": "limit=200",
+    INVENTORY: "limit=200",
+    f"{INVENTORY}/available": "limit=200",
+    f"{ORGANIZATION}/provider-accounts": "limit=200",
+    KEYS: "limit=200",
+}
+# What answers one thing, or the same for everybody.
+NO_LISTS = {
+    f"{NUMBERS}/<phone_number>",
+    f"{NUMBERS}/<phone_number>/diagnose",
+    f"{NUMBERS}/<phone_number>/webhooks",
+    f"{NUMBERS}/purchases/<purchase_id>",
+    f"{NUMBERS}/bulk-purchases/<pk>",
+    f"{NUMBERS}/countries",
+    f"{ASSISTANTS}/count",
+    f"{ASSISTANTS}/me/organization",
+    f"{ASSISTANTS}/cloned-voices",
+    f"{ASSISTANTS}/providers",
+    f"{ASSISTANTS}/by-phone/<phone_number>",
+    f"{ASSISTANTS}/<assistant_id>",
+    ORGANIZATION,
+    f"{ORGANIZATION}/configuration-status",
+    f"{ORGANIZATION}/provider-accounts/<account_id>",
+    "/api/v1/users/me",
+}
+
+
+def test_every_path_that_reads_is_a_list_or_known_to_be_none():
+    reads = {route.path for route in ROUTES if route.method == "GET"}
+
+    assert reads == LISTS.keys() | NO_LISTS
+
+
+class Office:
+    """An organization whose lists all grow together."""
+
+    def __init__(self, organization):
+        self.organization = organization
+        self.rows = 0
+        self.twilio = organization.provider_accounts.get(provider="twilio")
+        self.assistant = make_assistant(organization, "Desk")
+        self.number = make_number(organization, 9999, assistant=self.assistant)
+        self.bulk = BulkPurchase.objects.create(
+            organization=organization, idempotency_key="one", provider="twilio", quantity=1
+        )
+
+    def grow(self, rows: int) -> None:
+        """Until there are so many of everything."""
+        new, self.rows = range(self.rows, rows), rows
+        ours = {"organization": self.organization}
+        here = ours | {"account": self.twilio, "provider": "twilio"}
+        lines = [f"+1415555{line:04}" for line in new]
+        assistants = Assistant.objects.bulk_create(
+            Assistant(name=f"Assistant {line}", **ours) for line in new
+        )
+        PhoneNumber.objects.bulk_create(
+            PhoneNumber(phone_number=line, status="active", assistant=self.assistant, **here)
+            for line in lines
+        )
+        PhoneNumber.objects.bulk_create(  # assigned to nobody
+            PhoneNumber(phone_number=f"+1312{line[5:]}", status="active", **here) for line in lines
+        )
+        purchases = Purchase.objects.bulk_create(
+            Purchase(
+                provider="twilio",
+                phone_number=line,
+                state="completed",
+                request={},
+                number=self.number,
+                **ours,
+            )
+            for line in lines
+        )
+        happened = here | {"number": self.number}
+        Call.objects.bulk_create(
+            Call(call_id=line, started_at=NOON, assistant=assistant, **happened)
+            for line, assistant in zip(lines, assistants, strict=True)
+        )
+        Message.objects.bulk_create(
+            Message(message_id=line, received_at=NOON, assistant=assistant, **happened)
+            for line, assistant in zip(lines, assistants, strict=True)
+        )
+        BulkPurchase.objects.bulk_create(
+            BulkPurchase(idempotency_key=line, provider="twilio", quantity=1, **ours)
+            for line in lines
+        )
+        BulkItem.objects.bulk_create(
+            BulkItem(bulk=self.bulk, n=n, phone_number=line, purchase=purchase, lane=0)
+            for n, line, purchase in zip(new, lines, purchases, strict=True)
+        )
+        VerifiedCallerId.objects.bulk_create(
+            VerifiedCallerId(
+                account=self.twilio, phone_number=f"+1212{line[5:]}", provider_id=line, **ours
+            )
+            for line in lines
+        )
+        ProviderAccount.objects.bulk_create(
+            ProviderAccount(provider="telnyx", label=line, **ours) for line in lines
+        )
+        ApiKey.objects.bulk_create(
+            ApiKey(name=line, digest=line, scopes=[], **ours) for line in lines
+        )
+
+    def url(self, path: str) -> str:
+        named = {
+            "<phone_number>": self.number.phone_number,
+            "<assistant_id>": self.assistant.pk,
+            "<pk>": self.bulk.pk,
+        }
+        for name, value in named.items():
+            path = path.replace(name, str(value))
+        return path
+
+
+@pytest.fixture
+def office(organization):
+    return Office(organization)
+
+
+def shown(answer) -> int:
+    """How many rows there are in a list's answer, whichever shape it has."""
+    assert answer.status_code == 200
+    if answer["Content-Type"].startswith("text/csv"):
+        return len(answer.getvalue().splitlines()) - 1
+    told = answer.json()
+    if isinstance(told, list):
+        return len(told)
+    return max(len(value) for value in told.values() if isinstance(value, list))
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_two_hundred_rows_cost_as_many_queries_as_ten(client, office, path):
+    url = f"{office.url(path)}?{LISTS[path]}"
+    client.get(url)  # the key's first use is noted
+
+    def asked(rows: int) -> tuple[int, int]:
+        office.grow(rows)
+        with CaptureQueriesContext(connection) as queries:
+            found = shown(client.get(url))
+        return found, len(queries)
+
+    few, queries = asked(10)
+    many, later = asked(200)
+
+    assert 10 <= few <= 22 and many >= 200  # some lists show numbers and caller ids, or all numbers
+    assert later == queries <= 6

@@ -56,6 +56,13 @@ def page(scope: str) -> Callable[[View], View]:
     return decorate
 
 
+def see_other(to: str, *args: Any) -> HttpResponse:
+    """After a POST: look there, with GET."""
+    response = redirect(to, *args)
+    response.status_code = 303
+    return response
+
+
 def acting(request: HttpRequest) -> Actor:
     """The signed-in person, for services."""
     return Actor.for_user(request.user, ip=client_ip(request), request_id=request.id)

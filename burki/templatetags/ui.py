@@ -26,6 +26,12 @@ STATUS: dict[str, tuple[str, str, str]] = {
     "completed": ("Bought", "check", "green"),
     "refused": ("Refused", "cross", "red"),
     "uncertain": ("In doubt", "question", "amber"),
+    # of events and where they go
+    "delivered": ("Delivered", "check", "green"),
+    "failed": ("Failed", "cross", "red"),
+    "abandoned": ("Abandoned", "minus", "neutral"),
+    "failing": ("Failing", "hand", "amber"),
+    "disabled": ("Disabled", "minus", "neutral"),
     # of both
     "needs_person": ("Needs a person", "hand", "red"),
 }

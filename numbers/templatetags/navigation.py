@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from numbers.models import Purchase
 from organizations.models import Membership
-from organizations.permissions import NUMBERS_PURCHASE, NUMBERS_READ
+from organizations.permissions import NUMBERS_PURCHASE, NUMBERS_READ, ORGANIZATION_ADMIN
 
 register = template.Library()
 
@@ -19,6 +19,19 @@ PLACES = [
     ("Numbers", "phone", "numbers", NUMBERS_READ, ("number",)),
     ("Buy", "search", "search", NUMBERS_PURCHASE, ("confirm",)),
     ("Purchases", "receipt", "purchases", NUMBERS_READ, ("purchase", "purchase-decide")),
+    (
+        "Events",
+        "bell",
+        "events",
+        ORGANIZATION_ADMIN,
+        (
+            "event",
+            "event-endpoint-add",
+            "event-endpoint-page",
+            "event-endpoint-disable-page",
+            "event-endpoint-delete-page",
+        ),
+    ),
 ]
 _OTHERS_SHOWN = 8
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_safe
@@ -24,7 +24,7 @@ from numbers.services.search import ALL, Found, search_numbers
 from numbers.ui.forms import ConfirmForm, NumberForm, SearchForm
 from numbers.ui.quotes import Quote
 from organizations.models import Provider
-from organizations.pages import page
+from organizations.pages import page, see_other
 from organizations.permissions import NUMBERS_PURCHASE
 
 _DEFAULTS = {"provider": ALL, "country_code": "US", "number_type": "local"}
@@ -255,10 +255,3 @@ def _chosen(choice: ConfirmForm) -> dict[str, Any]:
 def _assistant_id(choice: ConfirmForm) -> int | None:
     assistant = choice.cleaned_data["assistant"]
     return assistant and assistant.pk
-
-
-def see_other(to: str, *args: Any) -> HttpResponse:
-    """After a POST: look there, with GET."""
-    response = redirect(to, *args)
-    response.status_code = 303
-    return response

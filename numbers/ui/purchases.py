@@ -18,11 +18,11 @@ from numbers.models import Purchase
 from numbers.services.deciding import decide as decide_purchase
 from numbers.services.deciding import look_by_hand
 from numbers.ui import words
-from numbers.ui.buying import confirm_url, see_other
+from numbers.ui.buying import confirm_url
 from numbers.ui.filters import PurchaseFilters
 from numbers.ui.forms import DecisionForm
 from organizations.models import AuditEvent
-from organizations.pages import page
+from organizations.pages import page, see_other
 from organizations.permissions import NUMBERS_READ, ORGANIZATION_ADMIN
 
 _FRESH = 120  # seconds in which a purchase usually settles

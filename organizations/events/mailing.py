@@ -34,7 +34,7 @@ def mail_endpoint_disabled(endpoint_id: int) -> None:
         "An event endpoint was disabled",
         f"Events are no longer sent to {endpoint.url}\n{endpoint.disabled_because}\n\n"
         "Mend it, enable it again, and send again what it missed.",
-        reverse("overview"),
+        reverse("events"),
     )
 
 

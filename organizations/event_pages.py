@@ -1,5 +1,6 @@
 """Event endpoints on the staff pages, what was told to them, and what became of it."""
 
+import json
 from collections import Counter
 from typing import Any
 from uuid import UUID
@@ -193,7 +194,7 @@ def event(request: HttpRequest, pk: UUID) -> HttpResponse:
     """One event: what was told, to whom, and every try."""
     found = endpoints.find_event(request.actor, request.organization, f"evt_{pk.hex}")
     found = endpoints.with_deliveries(found)
-    context = {"event": found, "words": _words(found), "payload": payload_of(found)}
+    context = {"event": found, "words": _words(found), "facts": _facts(found)}
     return render(request, "organizations/event.html", context)
 
 
@@ -239,6 +240,14 @@ def _states(found: Event) -> list[tuple[str, int]]:
     counts = Counter(delivery.state for delivery in found.deliveries.all())
     order = ("failed", "pending", "abandoned", "delivered")
     return [(state, counts[state]) for state in order if counts[state]]
+
+
+def _facts(found: Event) -> list[tuple[str, str]]:
+    """The payload as a list: text as it is, everything else as JSON has it."""
+    payload = payload_of(found)
+    data = payload.pop("data")
+    named = payload | {f"data.{name}": value for name, value in data.items()}
+    return [(n, v if isinstance(v, str) else json.dumps(v)) for n, v in named.items()]
 
 
 def _words(found: Event) -> str:

@@ -183,7 +183,7 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
     found = endpoints.find_endpoint(request.actor, request.organization, pk)
     if request.method == "POST":
         endpoints.delete_endpoint(**_asking(request), endpoint_id=pk)
-        messages.success(request, f"Endpoint {found.url} deleted.")
+        messages.success(request, f"Endpoint at {found} deleted.")
         return see_other("events")
     return _confirm(request, found, "Delete")
 

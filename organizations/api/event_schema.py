@@ -149,7 +149,7 @@ ENDPOINTS = {
         examples={
             "Deleted": {
                 "success": True,
-                "message": "Event endpoint https://hooks.example.com/burki deleted successfully",
+                "message": "Event endpoint at hooks.example.com deleted successfully",
                 "data": None,
             }
         },

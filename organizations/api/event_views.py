@@ -47,7 +47,7 @@ class EventEndpointViewSet(ViewSet):
 
     def destroy(self, request, endpoint_id: str) -> Response:
         gone = endpoints.delete_endpoint(**self._asking, endpoint_id=row_id(endpoint_id))
-        message = f"Event endpoint {gone.url} deleted successfully"
+        message = f"Event endpoint at {gone} deleted successfully"
         return Response({"success": True, "message": message, "data": None})
 
     def rotate_secret(self, request, endpoint_id: str) -> Response:

@@ -9,6 +9,7 @@ from django.core.mail import EmailMessage
 from django.urls import reverse
 from django.utils import timezone
 
+from burki.text import plain
 from organizations.events.types import BALANCE_LOW, SPENDING_80, SPENDING_100
 from organizations.models import Event, EventEndpoint, Membership, Organization, Role
 
@@ -32,7 +33,8 @@ def mail_endpoint_disabled(endpoint_id: int) -> None:
     _send(
         endpoint.organization,
         "An event endpoint was disabled",
-        f"Events are no longer sent to {endpoint.url}\n{endpoint.disabled_because}\n\n"
+        f"Events are no longer sent to your endpoint at {endpoint}.\n"
+        f"{endpoint.disabled_because}\n\n"
         "Mend it, enable it again, and send again what it missed.",
         reverse("events"),
     )
@@ -45,7 +47,7 @@ def _send(organization: Organization, subject: str, text: str, path: str) -> Non
     ).order_by("pk")
     body = f"{text}\n\n{settings.PUBLIC_BASE_URL}{path}\n\nBurki Numbers, for {organization.name}\n"
     for address in people.values_list("user__email", flat=True):
-        EmailMessage(f"{organization.name}: {subject}"[:200], body, to=[address]).send()
+        EmailMessage(plain(f"{organization.name}: {subject}", 200), body, to=[address]).send()
 
 
 def _eighty(data: dict[str, Any]) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """What is told to customers' own systems: where to, what, and what became of telling it."""
 
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -38,7 +39,8 @@ class EventEndpoint(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     def __str__(self) -> str:
-        return self.url
+        """The host alone: the rest of an address may be secret."""
+        return urlsplit(self.url).hostname or "endpoint"
 
     def replace_secret(self, secret: str) -> None:
         """Sign with `secret` from now on; the one so far signs as well for a while."""

@@ -107,7 +107,7 @@ def test_disabling_and_deleting_ask_once_and_name_the_endpoint(organization):
     browser.post(f"{address}/enable")
     assert EventEndpoint.objects.get().is_active
     gone = browser.post(f"{address}/delete", follow=True)
-    assert f"Endpoint {HOOK} deleted." in text(gone)
+    assert "Endpoint at hooks.example.com deleted." in text(gone)
     assert EventEndpoint.objects.count() == 0
 
 

@@ -27,7 +27,8 @@ def patch(client, endpoint_id: int, body):
 
 
 def test_the_secret_is_shown_when_it_is_made_and_never_again(client, organization):
-    made = add(client, description=" Billing ", event_types=["number.released"])
+    url = f"{HOOK}?token=customers-own"
+    made = add(client, url=url, description=" Billing ", event_types=["number.released"])
     endpoint, secret = made["endpoint"], made["secret"]
 
     assert secret.startswith("whsec_")
@@ -38,6 +39,7 @@ def test_the_secret_is_shown_when_it_is_made_and_never_again(client, organizatio
     row = EventEndpoint.objects.get()
     assert secret not in str(vars(row))
     assert secret not in str(AuditEvent.objects.values())
+    assert "customers-own" not in str(AuditEvent.objects.values())
     assert row.secrets == [secret]
     assert AuditEvent.objects.filter(action="event_endpoint.created").count() == 1
 

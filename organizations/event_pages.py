@@ -246,7 +246,7 @@ def _facts(found: Event) -> list[tuple[str, str]]:
     """The payload as a list: text as it is, everything else as JSON has it."""
     payload = payload_of(found)
     data = payload.pop("data")
-    named = payload | {f"data.{name}": value for name, value in data.items()}
+    named = {**payload, **data}
     return [(n, v if isinstance(v, str) else json.dumps(v)) for n, v in named.items()]
 
 

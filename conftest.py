@@ -12,6 +12,7 @@ from burki import testing
 from burki.tests.contract import contract
 from numbers.providers import http as provider_http
 from numbers.sandbox import SandboxServer
+from organizations.tests.customers import Customer
 
 
 @pytest.hookimpl(wrapper=True)
@@ -136,6 +137,16 @@ def actor(organization):
 def client(organization):
     """A REST client with a key of `organization` that may do everything."""
     return testing.make_client(organization)
+
+
+@pytest.fixture
+def customer(settings):
+    """A customer's own server, for events."""
+    settings.ALLOW_PRIVATE_WEBHOOKS = True
+    server = Customer()
+    yield server
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import hmac
 import http.client
 import io
 import ipaddress
+import secrets as random
 import socket
 import ssl
 import threading
@@ -29,7 +30,7 @@ from burki.text import plain
 
 ANSWER_MAX = 64 * 1024
 _IN_PATHS = "/?%:=&;,+$@!*'()~[]"  # what stays as it is in an address; the rest is escaped
-_EXCERPT = 200  # characters of an answer that are kept
+EXCERPT = 200  # characters of an answer that are kept
 _PREFIX = "whsec_"
 # IPv6 of the internet begins with 2 or 3; beside it there is what a machine without IPv4 uses to
 # reach the IPv4 address at the end.
@@ -64,16 +65,36 @@ class Delivery:
         return self.status is not None and 200 <= self.status < 300
 
 
-def deliver(url: str, body: bytes, *, headers: Mapping[str, str], timeout: float) -> Delivery:
-    """`post`, told instead of raised: what became of it, and how long it took."""
+def deliver(
+    url: str,
+    body: bytes,
+    *,
+    headers: Mapping[str, str],
+    timeout: float,
+    excerpt: int = EXCERPT,
+) -> Delivery:
+    """`post`, told instead of raised: what became of it, how long it took, and the first
+    characters of the answer."""
     began = time.monotonic()
     try:
         answer = post(url, body, headers=headers, timeout=timeout)
     except NotSent as problem:
         error = plain(problem, 300)
         return Delivery(status=None, error=error, seconds=time.monotonic() - began)
-    excerpt = plain(answer.body[: 4 * _EXCERPT].decode("utf-8", "replace"), _EXCERPT)
-    return Delivery(status=answer.status, excerpt=excerpt, seconds=time.monotonic() - began)
+    told = plain(answer.body[: 4 * excerpt].decode("utf-8", "replace"), excerpt)
+    return Delivery(status=answer.status, excerpt=told, seconds=time.monotonic() - began)
+
+
+def check_address(url: str) -> None:
+    """Whether `post` would try this address at all. Names are looked up only when something is
+    sent: what they lead to may change. Raises `NotSent`."""
+    _, host, _ = _read(url)
+    try:
+        public = is_public(host)
+    except ValueError:  # a name
+        return
+    if not (public or settings.ALLOW_PRIVATE_WEBHOOKS):
+        raise NotSent(f"{host} is not a public address.")
 
 
 def post(url: str, body: bytes, *, headers: Mapping[str, str], timeout: float) -> Answer:
@@ -214,6 +235,10 @@ def _response_until(ends: float) -> type[http.client.HTTPResponse]:
 
 
 # --- Standard Webhooks (https://www.standardwebhooks.com) ----------------------------------------
+
+
+def new_secret() -> str:
+    return _PREFIX + base64.b64encode(random.token_bytes(32)).decode()
 
 
 def signed_headers(

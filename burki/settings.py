@@ -281,6 +281,8 @@ SETTLE_CLOCK_SCALE = env.float("SETTLE_CLOCK_SCALE", default=CLOCK_SCALE)
 
 # How long what the providers sent us is kept as it came.
 WEBHOOK_RETENTION_DAYS = env.int("WEBHOOK_RETENTION_DAYS", default=30)
+# How long events to customers are kept, with what became of delivering them.
+EVENT_RETENTION_DAYS = env.int("EVENT_RETENTION_DAYS", default=30)
 # Whether customers' webhooks may lead to private addresses, such as this machine, and by http.
 ALLOW_PRIVATE_WEBHOOKS = env.bool("ALLOW_PRIVATE_WEBHOOKS", default=DEBUG)
 

@@ -384,6 +384,10 @@ class SpendingLimitExceeded(PurchaseError):
     code = "spending_limit_exceeded"
 
 
+class MonthlyLimitExceeded(SpendingLimitExceeded):
+    """The limit of money, not that of count."""
+
+
 class PriceChanged(PurchaseError):
     code = "price_changed"
 

@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from burki.errors import InvalidRequest
 from burki.text import is_clean
 from organizations import audit
 from organizations.actors import Actor
 from organizations.crypto import CredentialsUnreadable
-from organizations.models import Organization, Provider, ProviderAccount
+from organizations.models import EventEndpoint, Organization, Provider, ProviderAccount
 from organizations.models.accounts import SECRET_FIELDS
 from organizations.permissions import ORGANIZATION_ADMIN
 
@@ -214,8 +215,10 @@ def check_settings(settings: dict[str, str]) -> None:
 
 def lock_organization(pk: int) -> Organization:
     """The lock that every claim, record and change of settings takes first. It does not block
-    foreign keys."""
-    return Organization.objects.select_for_update(no_key=True).get(pk=pk)
+    foreign keys. Whether anybody listens to events comes with it."""
+    listening = EventEndpoint.objects.filter(organization=OuterRef("pk"), is_active=True)
+    rows = Organization.objects.select_for_update(no_key=True)
+    return rows.annotate(has_event_endpoints=Exists(listening)).get(pk=pk)
 
 
 def _added(

@@ -1,10 +1,17 @@
-"""E-mails are sent in the background: a slow mail server keeps nobody waiting, a failing one is
-tried again, and how long an answer takes does not tell whether somebody has a login."""
+"""Background work: e-mails, and events to customers. All tasks are idempotent, but for an e-mail
+that may come twice.
+
+E-mails are sent in the background: a slow mail server keeps nobody waiting, a failing one is tried
+again, and how long an answer takes does not tell whether somebody has a login.
+"""
+
+from uuid import UUID
 
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from organizations import mail
+from organizations.events import delivering, mailing
 from organizations.models import Membership, User
 
 _AGAIN = RetryStrategy(max_attempts=6, exponential_wait=5)
@@ -23,3 +30,36 @@ def send_password_link(*, user_id: int) -> None:
     user = User.objects.filter(pk=user_id, is_active=True).first()
     if user is not None:
         mail.send_password_link(user)
+
+
+@app.task(name="organizations.tasks.spread_events", queue="default", retry=_AGAIN)
+def spread_events(*, event_ids: list[str]) -> None:
+    for pk in event_ids:
+        delivering.spread(UUID(pk))
+
+
+@app.task(name="organizations.tasks.deliver", queue="default", retry=_AGAIN)
+def deliver(*, endpoint_id: int) -> None:
+    delivering.deliver_next(endpoint_id)
+
+
+@app.task(name="organizations.tasks.mail_event", queue="default", retry=_AGAIN)
+def mail_event(*, event_id: str) -> None:
+    mailing.mail_event(UUID(event_id))
+
+
+@app.task(name="organizations.tasks.mail_endpoint_disabled", queue="default", retry=_AGAIN)
+def mail_endpoint_disabled(*, endpoint_id: int) -> None:
+    mailing.mail_endpoint_disabled(endpoint_id)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="organizations.tasks.sweep_events", queue="default", queueing_lock="sweep_events")
+def sweep_events(timestamp: int) -> None:
+    delivering.sweep()
+
+
+@app.periodic(cron="7 3 * * *")
+@app.task(name="organizations.tasks.purge_events", queue="default", queueing_lock="purge_events")
+def purge_events(timestamp: int) -> None:
+    delivering.purge()

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from organizations import views
-from organizations.ui import account, keys, members, two_factor
+from organizations.ui import account, event_pages, keys, members, two_factor
 
 urlpatterns = [
     path("sign-in", views.sign_in, name="sign-in"),
@@ -28,4 +28,19 @@ urlpatterns = [
     path("settings/members/<int:pk>", members.member, name="settings-member"),
     path("settings/members/<int:pk>/remove", members.remove, name="settings-member-remove"),
     path("settings/members/<int:pk>/invite", members.invite, name="settings-member-invite"),
+    path("settings/events", event_pages.overview, name="events"),
+    path("settings/events/add", event_pages.add, name="event-endpoint-add"),
+    path("settings/events/endpoints/<int:pk>", event_pages.endpoint, name="event-endpoint-page"),
+    *[
+        path(f"settings/events/endpoints/<int:pk>/{verb}", view, name=f"event-endpoint-{verb}-page")
+        for verb, view in (
+            ("rotate", event_pages.rotate),
+            ("test", event_pages.test),
+            ("enable", event_pages.enable),
+            ("disable", event_pages.disable),
+            ("delete", event_pages.delete),
+        )
+    ],
+    path("settings/events/<uuid:pk>", event_pages.event, name="event"),
+    path("settings/events/<uuid:pk>/again", event_pages.again, name="event-again"),
 ]

@@ -32,10 +32,10 @@ class Bare:
         self._telnyx.headers["Authorization"] = f"Bearer {PLATFORM_KEY}"
         self._telnyx_url = f"{sandbox}/v2"
 
-    def buy(self, provider: str, number: str) -> None:
-        {"twilio": self._buy_twilio, "telnyx": self._buy_telnyx}[provider](number)
+    def order(self, provider: str, number: str) -> None:
+        {"twilio": self._order_at_twilio, "telnyx": self._order_at_telnyx}[provider](number)
 
-    def _buy_twilio(self, number: str) -> None:
+    def _order_at_twilio(self, number: str) -> None:
         self._twilio.incoming_phone_numbers.create(
             phone_number=number,
             friendly_name=number,
@@ -62,7 +62,7 @@ class Bare:
             found += [number["phone_number"] for number in answer.json()["data"]]
         return found[:count]
 
-    def _buy_telnyx(self, number: str) -> None:
+    def _order_at_telnyx(self, number: str) -> None:
         """Order, and look at it once."""
         body = {
             "phone_numbers": [{"phone_number": number}],

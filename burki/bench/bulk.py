@@ -83,7 +83,7 @@ def bare_orders(world: World, numbers: list[str]) -> None:
 
     def lane(n: int) -> None:
         for number in numbers[n::LANES]:
-            clients[n].buy("twilio", number)
+            clients[n].order("twilio", number)
 
     with ThreadPoolExecutor(LANES) as pool:
         list(pool.map(lane, range(LANES)))

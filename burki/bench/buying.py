@@ -94,7 +94,7 @@ def one_by_one(world: World, drivers: Drivers, table: Table) -> None:
             world.sandbox.latency = LATENCY
             for n in range(ONE_BY_ONE + 1):
                 began = time.perf_counter()
-                bare.buy(provider, theirs[n])
+                bare.order(provider, theirs[n])
                 taken = 1000 * (time.perf_counter() - began)
                 run = drivers.run(web.url, [order(key, provider, mine[n])], 1)
                 run.require(200)

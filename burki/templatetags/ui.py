@@ -41,6 +41,11 @@ STATUS: dict[str, tuple[str, str, str]] = {
     "on": ("On", "check", "green"),
     "invited": ("Invited", "clock", "blue"),
     "closed": ("Closed", "minus", "neutral"),
+    # of events and where they go
+    "delivered": ("Delivered", "check", "green"),
+    "failed": ("Failed", "cross", "red"),
+    "abandoned": ("Abandoned", "minus", "neutral"),
+    "failing": ("Failing", "hand", "amber"),
     # of both
     "needs_person": ("Needs a person", "hand", "red"),
 }

@@ -40,6 +40,7 @@ ASSISTANTS = "/api/v1/assistants"
 ONE, ONE_URL = f"{ASSISTANTS}/<assistant_id>", f"{ASSISTANTS}/{{assistant}}"
 ORGANIZATION = "/api/v1/organization"
 KEYS = "/api/v1/users/me/api-keys"
+ENDPOINTS, EVENTS = "/api/v1/event-endpoints", "/api/v1/events"
 INVENTORY = "/api/v1/assistants/organization/phone-numbers"
 ROUTES = [
     Route(
@@ -350,5 +351,45 @@ ROUTES = [
         path="/api/v1/assistants/phonenumbers/<number_id>/unassign",
         url="/api/v1/assistants/phonenumbers/{number_id}/unassign",
         scope=NUMBERS_WRITE,
+    ),
+    Route(method="GET", path=ENDPOINTS, scope=ORGANIZATION_ADMIN, foreign=200),
+    Route(
+        method="POST",
+        path=ENDPOINTS,
+        scope=ORGANIZATION_ADMIN,
+        body={"url": "https://hooks.example.com/new"},
+        status=201,
+        foreign=201,
+    ),
+    *[
+        Route(
+            method=method,
+            path=f"{ENDPOINTS}/<endpoint_id>{end}",
+            url=f"{ENDPOINTS}/{{endpoint}}{end}",
+            scope=ORGANIZATION_ADMIN,
+            body=body,
+            status=status,
+        )
+        for method, end, body, status in (
+            ("GET", "", None, 200),
+            ("PATCH", "", {"description": "New", "is_active": False}, 200),
+            ("DELETE", "", None, 200),
+            ("POST", "/rotate-secret", None, 200),
+            ("POST", "/test", None, 202),
+        )
+    ],
+    Route(method="GET", path=EVENTS, scope=ORGANIZATION_ADMIN, foreign=200),
+    Route(
+        method="GET",
+        path=f"{EVENTS}/<event_id>",
+        url=f"{EVENTS}/{{event}}",
+        scope=ORGANIZATION_ADMIN,
+    ),
+    Route(
+        method="POST",
+        path=f"{EVENTS}/<event_id>/redeliver",
+        url=f"{EVENTS}/{{event}}/redeliver",
+        scope=ORGANIZATION_ADMIN,
+        status=202,
     ),
 ]

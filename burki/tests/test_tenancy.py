@@ -10,6 +10,7 @@ from django.urls import URLPattern, get_resolver
 from rest_framework.test import APIClient
 
 from burki.testing import (
+    SYSTEM,
     TWILIO_NUMBER,
     make_assistant,
     make_client,
@@ -18,6 +19,7 @@ from burki.testing import (
 )
 from burki.tests.routes import ROUTES, Route
 from numbers.models import PhoneNumber
+from organizations.events.endpoints import create_endpoint
 from organizations.models import Membership
 from organizations.permissions import ANY, ROLE_SCOPES, SCOPES
 
@@ -67,6 +69,12 @@ def world(organization, other_organization, sandbox):
     assistant = make_assistant(organization, SECRET)
     number = "+14155550199"
     client = make_client(organization)
+    endpoint, _ = create_endpoint(
+        actor=SYSTEM,
+        organization=organization,
+        url="https://hooks.example.com/acme",
+        description=SECRET,
+    )
     bought = client.post(
         "/phone-numbers/purchase",
         {
@@ -94,6 +102,8 @@ def world(organization, other_organization, sandbox):
         "key": organization.api_keys.get().pk,
         "number_id": PhoneNumber.objects.get(phone_number=number).pk,
         "bulk": many.json()["id"],
+        "endpoint": endpoint.pk,
+        "event": organization.events.get(type="purchase.completed").public_id,
     }
 
 

@@ -1,19 +1,7 @@
-import secrets
-import time
-import uuid
-
 from django.core.exceptions import ValidationError
 
+from burki.ids import uuid7 as uuid7
 from numbers.e164 import is_e164
-
-
-def uuid7() -> uuid.UUID:
-    """A time-ordered UUID (RFC 9562, version 7): unique everywhere, so that it can be our tag at a
-    provider whose account several installations share, and sortable by when it was made."""
-    value = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
-    value = value & ~(0xF << 76) | (7 << 76)
-    value = value & ~(0x3 << 62) | (2 << 62)
-    return uuid.UUID(int=value)
 
 
 def validate_e164(value: str) -> None:

@@ -14,6 +14,7 @@ from numbers.clocks import Deadline
 from numbers.exceptions import CheckFailed, NotConfigured, ProviderError, ProviderRefused
 from numbers.providers.base import AccountStanding, AccountStatus, NumberProvider, Routing
 from numbers.providers.registry import driver_for
+from numbers.services import announcing
 from numbers.services.accounts import credentials_of, named_routing
 from numbers.services.proving import check_routing
 from organizations import audit
@@ -74,6 +75,7 @@ def keep_result(actor: Actor, account: ProviderAccount, result: dict[str, Any]) 
                 currency=result["currency"],
                 threshold=money(now.low_balance_threshold),
             )
+            announcing.balance_low(now)
     emit("account.checked", account=now.pk, ok=result["ok"], low_balance=is_low)
     return rows.select_related("organization").get()
 

@@ -14,6 +14,7 @@ from burki.text import plain
 from numbers import clocks
 from numbers.models import Comparison, Finding, PhoneNumber
 from numbers.providers.base import OwnedNumber
+from numbers.services import announcing
 from organizations import audit
 from organizations.actors import Actor
 from organizations.models import ProviderAccount
@@ -135,6 +136,9 @@ def record(
             kept, ["last_seen_at", "details", "confirmed_at"], batch_size=_BATCH
         )
         Finding.objects.bulk_create(changes.new, batch_size=_BATCH)
+        announcing.numbers_drifted(
+            {one.number: one.details for one in changes.new if one.kind == Kind.DRIFT}
+        )
         last.began_at, last.listed = began, listed
         last.save()
         if any(changes.counts().values()):
@@ -163,6 +167,7 @@ def note_drift(number: PhoneNumber, different: dict[str, Any], *, seen_at: datet
         )
         with contextlib.suppress(IntegrityError), transaction.atomic():
             _finding(number.account, drift, seen_at).save()
+            announcing.numbers_drifted({number: different})
 
 
 def resolve(

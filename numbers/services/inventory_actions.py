@@ -21,7 +21,7 @@ from numbers.models import Finding, Offer, PhoneNumber, ProviderSetup, Purchase
 from numbers.providers.base import NumberProvider, OwnedNumber, Routing
 from numbers.providers.registry import driver_for
 from numbers.reconcile import look_at_purchase
-from numbers.services import evidence, findings
+from numbers.services import announcing, evidence, findings
 from numbers.services.accounts import credentials_of, named_routing
 from numbers.services.routing import TWILIO_STATUS, TWIML, learn_public_key, public_url
 from numbers.services.settling import database_now, lock_organization
@@ -135,6 +135,7 @@ def close_ghost(*, actor: Actor, organization: Organization, finding: Finding) -
             first_missed_at=finding.first_seen_at.isoformat(timespec="seconds"),
             provider_number_id=number.provider_number_id,
         )
+        announcing.number_released(number, organization, how=announcing.GONE)
     number.refresh_from_db()
     emit("number.closed", number=number.pk)
     return number

@@ -21,6 +21,7 @@ from numbers.clocks import Deadline
 from numbers.e164 import country_of, number_type_of
 from numbers.exceptions import (
     LostRace,
+    MonthlyLimitExceeded,
     NumberAlreadyOwned,
     OutcomeUnknown,
     ProviderError,
@@ -38,7 +39,7 @@ from numbers.providers.base import (
 )
 from numbers.providers.registry import DRIVERS, driver_for
 from numbers.reconcile import look_at_purchase, look_for_late_success
-from numbers.services import recording, routing, settling, spending
+from numbers.services import announcing, recording, routing, settling, spending
 from numbers.services.answers import Purchased, answer
 from numbers.services.fallback import buy_one_of_several
 from numbers.services.preparing import Plan, prepare
@@ -147,6 +148,8 @@ def _attempt(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> Purc
             if request.assistant_id is not None:
                 get_assistant(request.organization, request.assistant_id)
             raise _gave_up() from None  # … and has given it back since
+        if isinstance(error, MonthlyLimitExceeded):
+            announcing.limit_stopped_purchase(request.organization)
         if isinstance(error, ProviderError):
             return answer(_refuse_unclaimed(request, error, actor))
         raise
@@ -203,7 +206,7 @@ def _claim(request: PurchaseRequest, plan: Plan, actor: Actor) -> Purchase:
     `SpendingLimitExceeded`, `PriceUnknown`.
     """
     organization = settling.lock_organization(request.organization.pk)
-    spending.check_limits(organization, plan.price)
+    committed = spending.check_limits(organization, plan.price)
     purchase_id = uuid7()
     place, price, connections = plan.offer, plan.price, plan.routing
     route = connections
@@ -263,6 +266,7 @@ def _claim(request: PurchaseRequest, plan: Plan, actor: Actor) -> Purchase:
         monthly_cost=spending.money(price.monthly),
         currency=price.currency,
     )
+    announcing.spending_reached(organization, committed)
     return purchase
 
 
@@ -271,7 +275,8 @@ def _refuse_unclaimed(request: PurchaseRequest, error: ProviderError, actor: Act
     purchase_id: UUID = uuid7()
     try:
         with transaction.atomic(durable=True):
-            settling.lock_organization(request.organization.pk)  # as all who write keys
+            # As all who write keys.
+            organization = settling.lock_organization(request.organization.pk)
             purchase = Purchase.objects.create(
                 id=purchase_id,
                 organization=request.organization,
@@ -294,11 +299,12 @@ def _refuse_unclaimed(request: PurchaseRequest, error: ProviderError, actor: Act
                 actor,
                 "purchase.refused",
                 purchase,
-                organization=request.organization,
+                organization=organization,
                 code=error.code,
                 evidence=purchase.evidence,
                 provider_code=error.provider_code,
             )
+            announcing.purchase_moved(purchase, State.ORDERING, organization)
     except IntegrityError:  # the same key, at the same time
         return repeat_of_key(request)
     return purchase

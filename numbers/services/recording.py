@@ -20,6 +20,7 @@ from numbers.e164 import country_of, number_type_of
 from numbers.exceptions import LostRace
 from numbers.models import PhoneNumber, Purchase
 from numbers.providers.base import Order, OrderState, Routing
+from numbers.services import announcing
 from numbers.services.routing import addresses
 from numbers.services.settling import (
     as_text,
@@ -365,3 +366,4 @@ def _audit(
         organization=organization,
         **facts,
     )
+    announcing.purchase_moved(purchase, before, organization)

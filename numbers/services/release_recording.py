@@ -9,6 +9,7 @@ from burki.logs import emit
 from numbers import clocks, jobs
 from numbers.exceptions import ProviderError
 from numbers.models import PhoneNumber, Release
+from numbers.services import announcing
 from numbers.services.settling import (
     count_empty_look,
     flag,
@@ -27,7 +28,7 @@ def record_released(
 ) -> Release:
     """The number is gone from the account: its row becomes history. Raises `LostRace`."""
     with transaction.atomic(durable=True):
-        lock_organization(release.organization_id)
+        organization = lock_organization(release.organization_id)
         _move_number(release, Status.RELEASED, released_at=Now())
         release.move_to(
             State.RELEASED, next_look_at=None, needs_attention_at=None, attention_reason=""
@@ -35,6 +36,7 @@ def record_released(
         if saw:
             note_look(release, saw, None)
         _audit(release, actor)
+        announcing.number_released(release.number, organization, how=announcing.RELEASED)
     emit("release.recorded", release=release.pk, state=release.state)
     return release
 

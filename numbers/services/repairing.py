@@ -19,7 +19,7 @@ from numbers.exceptions import InventoryConflict, ProviderError
 from numbers.models import Finding, PhoneNumber, ProviderSetup
 from numbers.providers.base import NumberProvider, OwnedNumber, Routing
 from numbers.providers.registry import driver_for
-from numbers.services import evidence, findings, proof
+from numbers.services import announcing, evidence, findings, proof
 from numbers.services.accounts import credentials_of
 from numbers.services.evidence import Differences
 from numbers.services.routing import intended, telnyx_webhook_url
@@ -240,6 +240,8 @@ def _record(
             audit.record(
                 actor, "number.repaired", number, organization=organization, differences=different
             )
+        if done and not different:
+            announcing.number_repaired(number, done, organization)
     proof.keep(proof.judged(number, owned, different, at=began), at=began)
 
 

@@ -14,7 +14,9 @@ from django.db.models.functions import Now
 from burki.db import release_connection
 from numbers import clocks, jobs
 from numbers.clocks import Deadline
+from numbers.models import Purchase
 from numbers.models.settling import Settled
+from numbers.services import announcing
 from organizations import audit
 from organizations.actors import Actor
 from organizations.credentials import lock_organization as lock_organization
@@ -91,6 +93,8 @@ def flag(row: Settled, reason: str, actor: Actor, organization: Organization) ->
         audit.record(
             actor, f"{kind}.needs_attention", row, organization=organization, reason=reason
         )
+        if isinstance(row, Purchase):
+            announcing.purchase_needs_person(row, organization)
 
 
 def seen_often_enough(row: Settled) -> bool:

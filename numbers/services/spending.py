@@ -8,7 +8,12 @@ from django.db.models import Count, Q, Sum
 from django.utils import timezone
 
 from burki.text import money
-from numbers.exceptions import PriceChanged, PriceUnknown, SpendingLimitExceeded
+from numbers.exceptions import (
+    MonthlyLimitExceeded,
+    PriceChanged,
+    PriceUnknown,
+    SpendingLimitExceeded,
+)
 from numbers.models import PhoneNumber, Purchase
 from numbers.providers.base import Price
 from organizations.models import Organization
@@ -66,11 +71,12 @@ def check_price(
             )
 
 
-def check_limits(organization: Organization, price: Price) -> None:
-    """Whether one more number fits. Call it under the organization's lock.
+def check_limits(organization: Organization, price: Price) -> Decimal | None:
+    """Whether one more number fits. Call it under the organization's lock. Returns what is
+    committed with it, if there is a limit of money.
 
-    Raises `SpendingLimitExceeded`, or `PriceUnknown` when there is a limit and no price in its
-    currency.
+    Raises `SpendingLimitExceeded` (`MonthlyLimitExceeded` for the limit of money), or
+    `PriceUnknown` when there is a limit of money and no price in its currency.
     """
     if organization.number_limit is not None:
         count = PhoneNumber.objects.live().filter(organization=organization).aggregate(n=Count("*"))
@@ -82,7 +88,7 @@ def check_limits(organization: Organization, price: Price) -> None:
                 hint="Release a number, or ask an owner to raise the limit.",
             )
     if organization.monthly_limit is None:
-        return
+        return None
     if (
         price.monthly is None
         or price.setup is None
@@ -96,10 +102,11 @@ def check_limits(organization: Organization, price: Price) -> None:
         )
     spent, cost = committed(organization), price.monthly + price.setup
     if spent + cost > organization.monthly_limit:
-        raise SpendingLimitExceeded(
+        raise MonthlyLimitExceeded(
             f"The monthly limit is {money(organization.monthly_limit)} "
             f"{organization.limit_currency}: {money(spent)} are committed and this number costs "
             f"{money(cost)}.",
             charged=False,
             hint="Release a number, or ask an owner to raise the limit.",
         )
+    return spent + cost

@@ -34,6 +34,9 @@ SETTINGS = [
     ("Members", "people", "settings-members", MANAGE_MEMBERS,
      ("settings-member", "settings-member-add", "settings-member-remove")),
     ("Organization", "building", "settings-organization", ORGANIZATION_ADMIN, ()),
+    ("Events", "bell", "events", ORGANIZATION_ADMIN,
+     ("event", "event-endpoint-add", "event-endpoint-page", "event-endpoint-disable-page",
+      "event-endpoint-delete-page")),
 ]  # fmt: skip
 _OTHERS_SHOWN = 8
 

@@ -35,6 +35,8 @@ PAGES = {
     "/settings/organization": "admin",
     "/settings/members": "owner",
     "/settings/members/add": "owner",
+    "/settings/events": "admin",
+    "/settings/events/add": "admin",
 }
 ROLES = list(ROLE_SCOPES)
 

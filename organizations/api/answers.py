@@ -3,6 +3,9 @@
 from rest_framework import serializers
 
 from burki.openapi import Answer, Instant, Null, Success
+from organizations.events.types import TYPES
+from organizations.filters import EVERY_TYPE
+from organizations.models import EventDelivery
 from organizations.permissions import EVERYTHING, ROLE_SCOPES, SCOPES
 
 
@@ -62,3 +65,80 @@ class MeAnswer(Answer):
     is_active = serializers.BooleanField()
     is_verified = serializers.BooleanField()
     created_at = Instant(allow_null=True)
+
+
+class EventEndpointAnswer(Answer):
+    id = serializers.IntegerField()
+    url = serializers.CharField()
+    description = serializers.CharField()
+    event_types = serializers.ListField(
+        child=serializers.ChoiceField(choices=list(TYPES)), help_text="Empty: all."
+    )
+    is_active = serializers.BooleanField()
+    state = serializers.ChoiceField(choices=["active", "failing", "disabled"])
+    failing_since = Instant(allow_null=True)
+    disabled_at = Instant(allow_null=True)
+    disabled_because = serializers.CharField(allow_null=True)
+    previous_secret_signs_until = Instant(
+        allow_null=True, help_text="Until then the secret before the present one signs as well."
+    )
+    created_at = Instant()
+    updated_at = Instant()
+
+
+class EventEndpointsAnswer(Answer):
+    items = EventEndpointAnswer(many=True)
+
+
+class EventEndpointSecretAnswer(Answer):
+    endpoint = EventEndpointAnswer()
+    secret = serializers.CharField(help_text="What signs: shown now, and never again.")
+
+
+class EndpointDeletedAnswer(RevokedAnswer):
+    pass
+
+
+class _EventAnswer(Answer):
+    id = serializers.CharField()
+    type = serializers.ChoiceField(choices=list(EVERY_TYPE))
+    version = serializers.IntegerField()
+    timestamp = Instant()
+    organization_id = serializers.IntegerField()
+    data = serializers.DictField(help_text="What happened: see docs/events.md.")
+    url = serializers.CharField(help_text="Where the truth can be read.")
+
+
+class DeliveryCounts(Answer):
+    pending = serializers.IntegerField()
+    delivered = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    abandoned = serializers.IntegerField()
+
+
+class EventAnswer(_EventAnswer):
+    deliveries = DeliveryCounts()
+
+
+class AttemptAnswer(Answer):
+    at = Instant()
+    status_code = serializers.IntegerField(allow_null=True)
+    error = serializers.CharField(allow_null=True)
+    milliseconds = serializers.IntegerField()
+    answer = serializers.CharField(help_text="The first 500 characters.")
+
+
+class DeliveryAnswer(Answer):
+    endpoint_id = serializers.IntegerField()
+    endpoint_url = serializers.CharField()
+    state = serializers.ChoiceField(choices=EventDelivery.State.values)
+    tries = serializers.IntegerField(help_text="Since it was last asked for.")
+    next_attempt_at = Instant(allow_null=True)
+    delivered_at = Instant(allow_null=True)
+    last_status = serializers.IntegerField(allow_null=True)
+    last_error = serializers.CharField(allow_null=True)
+    attempts = AttemptAnswer(many=True, help_text="The last 50.")
+
+
+class EventDetailAnswer(_EventAnswer):
+    deliveries = DeliveryAnswer(many=True)

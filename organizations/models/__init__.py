@@ -1,6 +1,7 @@
 from organizations.models.accounts import Provider, ProviderAccount
 from organizations.models.api_keys import ApiKey
 from organizations.models.audit import AppendOnlyError, AuditEvent, ProtectedQuerySet
+from organizations.models.events import Event, EventAttempt, EventDelivery, EventEndpoint
 from organizations.models.organizations import Membership, Organization, Role
 from organizations.models.users import User
 
@@ -8,6 +9,10 @@ __all__ = [
     "ApiKey",
     "AppendOnlyError",
     "AuditEvent",
+    "Event",
+    "EventAttempt",
+    "EventDelivery",
+    "EventEndpoint",
     "Membership",
     "Organization",
     "ProtectedQuerySet",

@@ -1,3 +1,5 @@
+from functools import cached_property
+
 from django.conf import settings as django_settings
 from django.core.validators import MinValueValidator
 from django.db import models
@@ -35,6 +37,9 @@ class Organization(models.Model):
         blank=True,
         help_text="Most numbers owned at a time. Empty: no limit.",
     )
+    # How much of the limit was last told of, and in which month: each threshold once.
+    spending_told_month = models.DateField(null=True, editable=False)
+    spending_told_percent = models.PositiveSmallIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -46,6 +51,12 @@ class Organization(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @cached_property
+    def has_event_endpoints(self) -> bool:
+        """Whether anybody listens to events. `organizations.credentials.lock_organization` reads
+        it along, so that nobody pays a statement for it."""
+        return self.event_endpoints.filter(is_active=True).exists()
 
     @property
     def api_keys_of_others(self) -> dict[str, str]:

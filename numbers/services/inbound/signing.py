@@ -1,14 +1,13 @@
 """The secret that signs requests to an assistant's own webhook (Standard Webhooks): made when it is
 first needed, shown once, to the person who rotates it."""
 
-import base64
-import secrets
 from datetime import timedelta
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from assistants.models import Assistant
+from burki.outgoing import new_secret
 from numbers.models import SigningSecret
 from organizations import audit
 from organizations.actors import Actor
@@ -16,7 +15,6 @@ from organizations.crypto import decrypt, encrypt
 from organizations.permissions import ASSISTANTS_WRITE
 
 PREVIOUS_SIGNS_FOR = timedelta(hours=24)
-_PREFIX = "whsec_"
 
 
 def signing_secrets(assistant: Assistant) -> list[str]:
@@ -27,7 +25,7 @@ def signing_secrets(assistant: Assistant) -> list[str]:
         try:
             with transaction.atomic():
                 row = SigningSecret.objects.create(
-                    assistant=assistant, encrypted_secret=_encrypted(_generate())
+                    assistant=assistant, encrypted_secret=_encrypted(new_secret())
                 )
         except IntegrityError:  # another worker made it
             row = SigningSecret.objects.get(pk=assistant.pk)
@@ -41,7 +39,7 @@ def signing_secrets(assistant: Assistant) -> list[str]:
 def rotate_signing_secret(*, actor: Actor, assistant: Assistant) -> str:
     """A new secret, in clear text, which is shown nowhere else afterwards."""
     actor.require(ASSISTANTS_WRITE, assistant.organization)
-    secret = _generate()
+    secret = new_secret()
     row, new = SigningSecret.objects.select_for_update(of=["self"]).get_or_create(
         assistant=assistant, defaults={"encrypted_secret": _encrypted(secret)}
     )
@@ -57,10 +55,6 @@ def rotate_signing_secret(*, actor: Actor, assistant: Assistant) -> str:
         secret=f"…{secret[-4:]}",
     )
     return secret
-
-
-def _generate() -> str:
-    return _PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
 def _encrypted(secret: str) -> str:

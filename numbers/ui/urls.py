@@ -1,6 +1,16 @@
 from django.urls import path
 
-from numbers.ui import buying, inventory, purchases
+from numbers.ui import (
+    activity,
+    assigning,
+    buying,
+    inventory,
+    number,
+    proof,
+    purchases,
+    releasing,
+    trying,
+)
 
 urlpatterns = [
     path("", inventory.overview, name="overview"),
@@ -12,5 +22,18 @@ urlpatterns = [
     path("purchases/<uuid:pk>/look", purchases.look, name="purchase-look"),
     path("purchases/<uuid:pk>/decide", purchases.decide, name="purchase-decide"),
     path("numbers", inventory.numbers, name="numbers"),
-    path("numbers/<int:pk>", inventory.number, name="number"),
+    path("numbers/assign", assigning.assign_many, name="assign"),
+    path("numbers/release", releasing.release, name="release"),
+    path("numbers/release/<uuid:key>", releasing.result, name="release-result"),
+    path("numbers/<int:pk>", number.number, name="number"),
+    path("numbers/<int:pk>/history", number.whole_history, name="number-history"),
+    path("numbers/<int:pk>/row", number.row, name="number-row"),
+    path("numbers/<int:pk>/name", number.rename, name="number-name"),
+    path("numbers/<int:pk>/assistant", number.assign, name="number-assistant"),
+    path("numbers/<int:pk>/check", proof.check, name="number-check"),
+    path("numbers/<int:pk>/repair", proof.repair, name="number-repair"),
+    path("numbers/<int:pk>/restore", proof.restore, name="number-restore"),
+    path("numbers/<int:pk>/call", trying.call, name="number-call"),
+    path("numbers/<int:pk>/text", trying.text, name="number-text"),
+    path("calls", activity.activities, name="calls"),
 ]

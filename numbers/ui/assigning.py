@@ -1,0 +1,83 @@
+"""Giving many numbers to an assistant at once."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
+
+from burki.errors import BurkiError, sentence
+from numbers.e164 import display
+from numbers.models import PhoneNumber
+from numbers.services.assigning import bulk_assign, unassign_number
+from numbers.ui.asked import Asked
+from numbers.ui.buying import see_other
+from numbers.ui.forms import AssistantForm
+from numbers.ui.selection import monthly_cost, selected
+from organizations.pages import page
+from organizations.permissions import NUMBERS_WRITE
+
+
+@page(NUMBERS_WRITE)
+@require_http_methods(["GET", "HEAD", "POST"])
+def assign_many(request: HttpRequest) -> HttpResponse:
+    """GET lists the numbers of `?number=` and asks who shall answer them; POST assigns them."""
+    if request.method != "POST":
+        form = AssistantForm(organization=request.organization)
+        return _ask(request, selected(request), form)
+    asked = Asked.read(request, "assign")
+    numbers = selected(request, asked.numbers)
+    form = AssistantForm(request.POST, organization=request.organization)
+    if not form.is_valid():
+        return _ask(request, numbers, form, status=400)
+    assistant = form.cleaned_data["assistant"]
+    if assistant is None:
+        done, failures = _take_away(request, numbers)
+        told = "answered by nobody now"
+    else:
+        result = bulk_assign(
+            actor=request.actor,
+            organization=request.organization,
+            assistant_id=assistant.pk,
+            number_ids=[one.pk for one in numbers],
+        )
+        done, failures = len(result.assigned), result.failures
+        told = f"answered by {assistant} now"
+    if done:
+        messages.success(request, f"{done} number{' is' if done == 1 else 's are'} {told}.")
+    for one in numbers:
+        if why := failures.get(one.pk):
+            messages.error(request, f"{display(one.phone_number)} was not changed. {why}")
+    return see_other("numbers")
+
+
+def _ask(
+    request: HttpRequest, numbers: list[PhoneNumber], form: AssistantForm, *, status: int = 200
+) -> HttpResponse:
+    context = {
+        "numbers": numbers,
+        "form": form,
+        "monthly": monthly_cost(numbers),
+        "asked": Asked.of(request, "assign", [one.pk for one in numbers]).signed(),
+    }
+    return render(request, "numbers/assign.html", context, status=status)
+
+
+def _take_away(request: HttpRequest, numbers: list[PhoneNumber]) -> tuple[int, dict[int, str]]:
+    """How many have no assistant any more, and of each other number why it still has."""
+    done, failures = 0, {}
+    for one in numbers:
+        if one.assistant_id is None:
+            failures[one.pk] = "Nobody answered it before."
+            continue
+        try:
+            unassign_number(
+                actor=request.actor,
+                organization=request.organization,
+                assistant_id=None,
+                number_id=one.pk,
+            )
+        except BurkiError as error:
+            failures[one.pk] = sentence(error)
+        else:
+            done += 1
+    return done, failures

@@ -2,7 +2,7 @@
 nothing."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param
 
+from burki.db import release_connection
 from burki.errors import InvalidRequest
 
 _MOST_SKIPPED = 1_000_000_000
@@ -149,6 +150,18 @@ class Order:
         if isinstance(value, datetime):
             value = value.isoformat()
         return f"{'' if value is None else value}{_BETWEEN}{row.pk}"
+
+    def walk(self, rows: QuerySet, *, size: int = 500) -> Iterator[Model]:
+        """All rows, some at a time; between them no database connection is held."""
+        place = ""
+        while True:
+            further = self.beyond(rows, place) if place else rows
+            some = list(self.sorted(further)[:size])
+            release_connection()
+            yield from some
+            if len(some) < size:
+                return
+            place = self.place_of(some[-1])
 
     def _read(self, model: type[Model], place: str) -> tuple[Any, Any]:
         if self.column == "pk":

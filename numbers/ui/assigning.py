@@ -1,7 +1,7 @@
 """Giving many numbers to an assistant at once."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
@@ -23,12 +23,12 @@ def assign_many(request: HttpRequest) -> HttpResponse:
     """GET lists the numbers of `?number=` and asks who shall answer them; POST assigns them."""
     if request.method != "POST":
         form = AssistantForm(organization=request.organization)
-        return _ask(request, selected(request), form)
+        return _ask(request, selected(request), form, back=request.GET.get("back", ""))
     asked = Asked.read(request, "assign")
     numbers = selected(request, asked.numbers)
     form = AssistantForm(request.POST, organization=request.organization)
     if not form.is_valid():
-        return _ask(request, numbers, form, status=400)
+        return _ask(request, numbers, form, back=asked.shown["back"], status=400)
     assistant = form.cleaned_data["assistant"]
     if assistant is None:
         done, failures = _take_away(request, numbers)
@@ -47,17 +47,28 @@ def assign_many(request: HttpRequest) -> HttpResponse:
     for one in numbers:
         if why := failures.get(one.pk):
             messages.error(request, f"{display(one.phone_number)} was not changed. {why}")
-    return see_other("numbers")
+    response = see_other("numbers")
+    if asked.shown["back"]:
+        response["Location"] += f"?{asked.shown['back']}"
+    return response
 
 
 def _ask(
-    request: HttpRequest, numbers: list[PhoneNumber], form: AssistantForm, *, status: int = 200
+    request: HttpRequest,
+    numbers: list[PhoneNumber],
+    form: AssistantForm,
+    *,
+    back: str,
+    status: int = 200,
 ) -> HttpResponse:
+    """`back`: the query string of the list that they were selected in."""
+    back = QueryDict(back).urlencode()
+    ids = [one.pk for one in numbers]
     context = {
         "numbers": numbers,
         "form": form,
         "monthly": monthly_cost(numbers),
-        "asked": Asked.of(request, "assign", [one.pk for one in numbers]).signed(),
+        "asked": Asked.of(request, "assign", ids, back=back).signed(),
     }
     return render(request, "numbers/assign.html", context, status=status)
 

@@ -1,5 +1,6 @@
 """All that happened to a number: what people and the system did with it, calls, messages."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import Q
@@ -24,8 +25,7 @@ def history(request: HttpRequest, number: PhoneNumber, *, size: int = 50) -> Pag
         ],
         size=size,
     )
-    page.rows[:] = [_line(name, row) for name, row in page.rows]
-    return page
+    return replace(page, rows=[_line(name, row) for name, row in page.rows])
 
 
 def activities(**which: Any) -> list[Source]:

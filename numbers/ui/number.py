@@ -144,7 +144,8 @@ def _changed(request: HttpRequest, found: PhoneNumber, told: str, **wanted: Any)
     except BurkiError as why:
         error = f"Nothing was changed. {sentence(why)}"
     if request.htmx:
-        return row_of(request, number_of(request, found.pk), edit=bool(error), error=error)
+        found = number_of(request, found.pk)
+        return row_of(request, found, edit=bool(error), error=error, told=told)
     messages.add_message(request, messages.ERROR if error else messages.SUCCESS, error or told)
     return see_other("number", found.pk)
 
@@ -162,10 +163,11 @@ def row_of(
     *,
     edit: bool,
     error: str | None = None,
+    told: str = "",
     **forms: Form,
 ) -> HttpResponse:
-    """The number as a row of the list, to read or to edit."""
-    context: dict[str, Any] = {"row": found, "error": error}
+    """The number as a row of the list, to read or to edit; `told` to those who do not see it."""
+    context: dict[str, Any] = {"row": found, "may_select": True, "error": error, "told": told}
     if edit:
         context |= forms_of(request, found) | forms
     template = "number_row_edit.html" if edit else "number_row.html"

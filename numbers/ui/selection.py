@@ -38,8 +38,7 @@ def _asked(query: QueryDict) -> list[int]:
 
 
 def monthly_cost(numbers: Sequence[PhoneNumber]) -> str:
-    """What they cost a month together: $3.45, or $3.45 and €1.00, and how many cost nobody knows
-    what."""
+    """What they cost together: $3.45 a month, in each currency, and for how many nobody knows."""
     sums: dict[str, Decimal] = defaultdict(Decimal)
     unknown = 0
     for number in numbers:
@@ -47,7 +46,7 @@ def monthly_cost(numbers: Sequence[PhoneNumber]) -> str:
             unknown += 1
         else:
             sums[number.currency] += number.monthly_cost
-    known = [price(amount, currency) for currency, amount in sorted(sums.items())]
+    known = [f"{price(amount, currency)} a month" for currency, amount in sorted(sums.items())]
     if unknown:
         known.append(f"a price not known for {unknown}" if known else "a price not known")
     return " and ".join(known)

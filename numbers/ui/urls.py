@@ -22,6 +22,7 @@ urlpatterns = [
     path("purchases/<uuid:pk>/look", purchases.look, name="purchase-look"),
     path("purchases/<uuid:pk>/decide", purchases.decide, name="purchase-decide"),
     path("numbers", inventory.numbers, name="numbers"),
+    path("numbers/export", inventory.export, name="numbers-export"),
     path("numbers/assign", assigning.assign_many, name="assign"),
     path("numbers/release", releasing.release, name="release"),
     path("numbers/release/<uuid:key>", releasing.result, name="release-result"),

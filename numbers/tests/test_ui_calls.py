@@ -42,8 +42,8 @@ def test_calls_and_messages_are_one_list_newest_first(browser, organization):
     page = browser.get("/calls")
 
     assert listed(page) == ["Call 0003", "Message 0002", "Call 0001"]
-    assert "Call to +1 202-555-0003 +1 415-555-0001 Support Failed" in words(page)
-    assert "Call from +1 202-555-0001 +1 415-555-0001 Support Ended 7 s" in words(page)
+    assert "Call to +1 202-555-0003 +1 415-555-0001 Failed Support" in words(page)
+    assert "Call from +1 202-555-0001 +1 415-555-0001 Ended 7 s Support" in words(page)
     assert f'href="/numbers/{number.pk}"' in text(page)
     assert 'aria-current="page"' in text(page)
 

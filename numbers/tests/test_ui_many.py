@@ -68,12 +68,22 @@ def test_many_are_taken_away_from_their_assistants(browser, organization, assist
 
     page = told(
         browser,
-        confirmed(browser, "assign", selecting(browser, "assign", *numbers, free), assistant=""),
+        confirmed(browser, "assign", selecting(browser, "assign", *numbers, free), nobody="1"),
     )
 
     assert "2 numbers are answered by nobody now." in page
     assert "+1 415-555-0002 was not changed. Nobody answered it before." in page
     assert not PhoneNumber.objects.exclude(assistant=None).exists()
+
+
+def test_forgetting_to_choose_takes_nothing_away(browser, organization, assistant):
+    numbers = make_numbers(organization, 2, assistant=assistant)
+
+    response = confirmed(browser, "assign", selecting(browser, "assign", *numbers), assistant="")
+
+    assert response.status_code == 400
+    assert "Choose an assistant. Nothing was assigned." in words(response)
+    assert PhoneNumber.objects.filter(assistant=assistant).count() == 2
 
 
 def test_another_organizations_assistant_gets_none(browser, organization, other_organization):

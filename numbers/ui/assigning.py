@@ -11,7 +11,7 @@ from numbers.models import PhoneNumber
 from numbers.services.assigning import bulk_assign, unassign_number
 from numbers.ui.asked import Asked
 from numbers.ui.buying import see_other
-from numbers.ui.forms import AssistantForm
+from numbers.ui.forms import ManyForm
 from numbers.ui.selection import monthly_cost, selected
 from organizations.pages import page
 from organizations.permissions import NUMBERS_WRITE
@@ -22,26 +22,25 @@ from organizations.permissions import NUMBERS_WRITE
 def assign_many(request: HttpRequest) -> HttpResponse:
     """GET lists the numbers of `?number=` and asks who shall answer them; POST assigns them."""
     if request.method != "POST":
-        form = AssistantForm(organization=request.organization)
+        form = ManyForm(organization=request.organization)
         return _ask(request, selected(request), form, back=request.GET.get("back", ""))
     asked = Asked.read(request, "assign")
     numbers = selected(request, asked.numbers)
-    form = AssistantForm(request.POST, organization=request.organization)
-    if not form.is_valid():
-        return _ask(request, numbers, form, back=asked.shown["back"], status=400)
-    assistant = form.cleaned_data["assistant"]
-    if assistant is None:
+    form = ManyForm(request.POST, organization=request.organization)
+    if "nobody" in request.POST:
         done, failures = _take_away(request, numbers)
         told = "answered by nobody now"
+    elif not form.is_valid():
+        return _ask(request, numbers, form, back=asked.shown["back"], status=400)
     else:
         result = bulk_assign(
             actor=request.actor,
             organization=request.organization,
-            assistant_id=assistant.pk,
+            assistant_id=form.cleaned_data["assistant"].pk,
             number_ids=[one.pk for one in numbers],
         )
         done, failures = len(result.assigned), result.failures
-        told = f"answered by {assistant} now"
+        told = f"answered by {result.assistant} now"
     if done:
         messages.success(request, f"{done} number{' is' if done == 1 else 's are'} {told}.")
     for one in numbers:
@@ -56,7 +55,7 @@ def assign_many(request: HttpRequest) -> HttpResponse:
 def _ask(
     request: HttpRequest,
     numbers: list[PhoneNumber],
-    form: AssistantForm,
+    form: ManyForm,
     *,
     back: str,
     status: int = 200,
@@ -67,6 +66,7 @@ def _ask(
     context = {
         "numbers": numbers,
         "form": form,
+        "answered": sum(one.assistant_id is not None for one in numbers),
         "monthly": monthly_cost(numbers),
         "asked": Asked.of(request, "assign", ids, back=back).signed(),
     }

@@ -65,7 +65,8 @@ class NumberFilters(PhoneNumberFilter):
     )
     assistant_id = assigned = country_code = None
 
-    # Those that a page shows only when asked to.
+    # Those that a page shows, and those that it shows only when asked to.
+    USUAL = ("search", "status", "provider", "assistant", "sort")
     RARE = ("verdict", "unused", "cost_from", "cost_to")
 
     def __init__(self, *args, organization: Organization, **kwargs):
@@ -100,7 +101,7 @@ class NumberFilters(PhoneNumberFilter):
 
     @property
     def usual(self) -> list[forms.BoundField]:
-        return [field for field in self.form if field.name not in self.RARE]
+        return [self.form[name] for name in self.USUAL]
 
     @property
     def rare(self) -> list[forms.BoundField]:

@@ -122,6 +122,17 @@ class AssistantForm(forms.Form):
         ).order_by("name", "pk")
 
 
+class ManyForm(AssistantForm):
+    """Who answers many numbers: nobody is not what happens when nothing was chosen."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        assistant = self.fields["assistant"]
+        assistant.required, assistant.empty_label = True, "Choose an assistant"
+        assistant.help_text = "Who answers calls to these numbers"
+        assistant.error_messages["required"] = "Choose an assistant. Nothing was assigned."
+
+
 class NameForm(forms.Form):
     """What a number is called."""
 

@@ -146,6 +146,9 @@ def test_a_refused_release_says_why_and_that_it_still_costs(browser, organizatio
 
     assert "Not released: +1 415-555-1234 is still yours and still costs." in page
     assert "Twilio says: “Number is locked”" in page
+    later = words(browser.get(f"/numbers/{number.pk}"))
+    assert "Tried just now , and refused." in later
+    assert "Twilio said: “Number is locked”" in later
     number.refresh_from_db()
     assert number.status == "active"
 

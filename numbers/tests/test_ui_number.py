@@ -127,9 +127,10 @@ def test_a_number_that_goes_or_is_gone_is_not_changed_any_more(browser, organiza
 
     page = text(page_of(browser, number))
     assert "Rename" not in page and "Release number" not in page and "Check now" not in page
-    refused = told(browser, send(browser, number, "name", friendly_name="Line"))
 
-    assert "Nothing was changed." in refused
+    for name in ("Line", "x" * 65):
+        refused = told(browser, send(browser, number, "name", friendly_name=name))
+        assert "Nothing was changed." in refused
     number.refresh_from_db()
     assert number.friendly_name == "Line 1"
 

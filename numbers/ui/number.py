@@ -13,7 +13,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from burki.errors import BurkiError, sentence
 from burki.paging import merged_page
 from numbers.e164 import display
-from numbers.models import PhoneNumber
+from numbers.models import PhoneNumber, Release
 from numbers.services.assigning import UNASSIGN, update_number
 from numbers.services.repairing import restorable
 from numbers.services.spending import cost_so_far
@@ -58,7 +58,7 @@ def number_page(
         "restorable": active and may_write and bool(restorable(found)),
         "latest": latest(request, found),
         "purchases": found.purchases.order_by("-pk")[:10],
-        "release": found.releases.order_by("-pk").first(),
+        "refused": _refused_release(found) if active else None,
         "history": history(request, found, size=_EVENTS),
         "cost": cost_so_far(found),
         "follow": found.status in _CHANGING,
@@ -66,8 +66,14 @@ def number_page(
     if may_write and found.status in _EDITABLE:
         context |= forms_of(request, found) | forms
     if may_write and active and settings.SANDBOX:
-        context |= {"text_form": TextForm(), "tried": last_try(request, found)} | forms
+        context |= {"text_form": TextForm(), "tried": last_try(request, found)}
     return render(request, "numbers/number.html", context, status=status)
+
+
+def _refused_release(found: PhoneNumber) -> Release | None:
+    """The last try to release it, if the provider refused."""
+    last = found.releases.order_by("-pk").first()
+    return last if last is not None and last.state == Release.State.REFUSED else None
 
 
 def forms_of(request: HttpRequest, found: PhoneNumber) -> dict[str, Form]:
@@ -152,6 +158,9 @@ def _changed(request: HttpRequest, found: PhoneNumber, told: str, **wanted: Any)
 
 def _refused(request: HttpRequest, found: PhoneNumber, **forms: Form) -> HttpResponse:
     """What was sent makes no sense: the same again, with what is wrong."""
+    if found.status not in _EDITABLE:  # then nothing makes sense
+        messages.error(request, "Nothing was changed: the number goes, or is gone.")
+        return see_other("number", found.pk)
     if request.htmx:
         return row_of(request, found, edit=True, **forms)
     return number_page(request, found, status=400, **forms)

@@ -2,17 +2,20 @@
 nothing."""
 
 import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import F, Model, Q, QuerySet
 from django.http import HttpRequest
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param
 
+from burki.db import release_connection
 from burki.errors import InvalidRequest
 
 _MOST_SKIPPED = 1_000_000_000
@@ -98,50 +101,198 @@ class SkipPagination(KeysetPagination):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """Some rows of a list, and the query strings of the pages beside it; "" where there is none."""
+    """Some rows of a list, and the query strings of the pages beside it; "" where there is none.
+    They are called newer and older, in whatever order the list is."""
 
     rows: list[Any]
     newer: str
     older: str
+    by_time: bool = True
 
 
-def keyset_page(request: HttpRequest, rows: QuerySet, *, size: int = 50) -> Page:
-    """The page of `rows`, newest first, that `?before=` or `?after=` a row's key asks for. The
-    links keep everything else of the query string. Raises `InvalidRequest` for a key that is none.
-    """
-    before, after = (_key_of(rows.model, request.GET.get(name)) for name in ("before", "after"))
-    if after is not None:
-        found = list(rows.filter(pk__gt=after).order_by("pk")[: size + 1])
-        shown = found[:size][::-1]
-        newer, older = len(found) > size, True
-    else:
-        older_rows = rows if before is None else rows.filter(pk__lt=before)
-        found = list(older_rows.order_by("-pk")[: size + 1])
-        shown = found[:size]
-        newer, older = before is not None, len(found) > size
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """By a column of the model, and among equals by key in the same direction. Rows that have
+    nothing in the column come last, whatever the direction."""
 
-    def link(name: str, row: Model) -> str:
+    column: str = "pk"
+    descending: bool = True
+
+    def sorted(self, rows: QuerySet, *, backwards: bool = False) -> QuerySet:
+        """The rows in this order, or from its end."""
+        descending = self.descending != backwards
+        key = "-pk" if descending else "pk"
+        if self.column == "pk":
+            return rows.order_by(key)
+        nulls = {"nulls_first": True} if backwards else {"nulls_last": True}
+        column = F(self.column)
+        return rows.order_by(column.desc(**nulls) if descending else column.asc(**nulls), key)
+
+    def beyond(self, rows: QuerySet, place: str, *, backwards: bool = False) -> QuerySet:
+        """The rows after the `place` of one, or with `backwards` those before it. Raises
+        `InvalidRequest` for a place that `place_of` cannot have told."""
+        value, key = self._read(rows.model, place)
+        further = "lt" if self.descending != backwards else "gt"
+        next_key = Q(**{f"pk__{further}": key})
+        if self.column == "pk":
+            return rows.filter(next_key)
+        empty = Q(**{f"{self.column}__isnull": True})
+        if value is None:
+            return rows.filter(~empty | next_key if backwards else empty & next_key)
+        found = Q(**{f"{self.column}__{further}": value}) | Q(**{self.column: value}) & next_key
+        return rows.filter(found if backwards else found | empty)
+
+    def place_of(self, row: Model) -> str:
+        """Where the row is, for an address: as it was seen, also if it changes meanwhile."""
+        if self.column == "pk":
+            return str(row.pk)
+        value = getattr(row, self.column)
+        if isinstance(value, datetime):
+            value = value.isoformat()
+        return f"{'' if value is None else value}{_BETWEEN}{row.pk}"
+
+    def walk(self, rows: QuerySet, *, size: int = 500) -> Iterator[Model]:
+        """All rows, some at a time; between them no database connection is held."""
+        place = ""
+        while True:
+            further = self.beyond(rows, place) if place else rows
+            some = list(self.sorted(further)[:size])
+            release_connection()
+            yield from some
+            if len(some) < size:
+                return
+            place = self.place_of(some[-1])
+
+    def _read(self, model: type[Model], place: str) -> tuple[Any, Any]:
+        if self.column == "pk":
+            return None, _key(model, place)
+        value, between, key = place.rpartition(_BETWEEN)
+        if not between:
+            raise _no_such_page()
+        return _value(model, self.column, value) if value else None, _key(model, key)
+
+
+NEWEST = Order()
+_BETWEEN = "~"
+
+
+def keyset_page(
+    request: HttpRequest, rows: QuerySet, *, size: int = 50, order: Order = NEWEST
+) -> Page:
+    """The page of `rows` that `?before=` or `?after=` a row's place in the order asks for. The
+    links keep everything else of the query string. Raises `InvalidRequest` for a place that is
+    none."""
+
+    def some(place: str, backwards: bool) -> list[Model]:
+        found = order.beyond(rows, place, backwards=backwards) if place else rows
+        return list(order.sorted(found, backwards=backwards)[: size + 1])
+
+    return _page(request, some, order.place_of, size, by_time=order == NEWEST)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Rows of one model for a list that several share, by the column `at`: a time that each has."""
+
+    name: str
+    rows: QuerySet
+    at: str
+
+
+def merged_page(request: HttpRequest, sources: Sequence[Source], *, size: int = 50) -> Page:
+    """As `keyset_page` for a list of several models' rows, newest first: pairs of the source's
+    name and a row. Each source is asked once; an index on its column bears any number of rows."""
+    ranks = {source.name: rank for rank, source in enumerate(sources)}
+    by_name = {source.name: source for source in sources}
+
+    def place_in_time(pair: tuple[str, Model]) -> tuple[datetime, int, Any]:
+        name, row = pair
+        return getattr(row, by_name[name].at), -ranks[name], row.pk
+
+    def some(place: str, backwards: bool) -> list[tuple[str, Model]]:
+        found = []
+        for source in sources:
+            rows = _beyond(source, ranks, by_name, place, backwards) if place else source.rows
+            order = (source.at, "pk") if backwards else (f"-{source.at}", "-pk")
+            found += [(source.name, row) for row in rows.order_by(*order)[: size + 1]]
+        return sorted(found, key=place_in_time, reverse=not backwards)[: size + 1]
+
+    def place_of(pair: tuple[str, Model]) -> str:
+        name, row = pair
+        return _BETWEEN.join((getattr(row, by_name[name].at).isoformat(), name, str(row.pk)))
+
+    return _page(request, some, place_of, size, by_time=True)
+
+
+def _beyond(
+    source: Source, ranks: dict[str, int], by_name: dict[str, Source], place: str, backwards: bool
+) -> QuerySet:
+    when, name, key = (place.split(_BETWEEN) + ["", ""])[:3]
+    if not when or name not in by_name:
+        raise _no_such_page()
+    there = by_name[name]
+    moment, key = _value(there.rows.model, there.at, when), _key(there.rows.model, key)
+    further = "gt" if backwards else "lt"
+    rows = source.rows.filter(**{f"{source.at}__{further}e": moment})  # for the index
+    later = Q(**{f"{source.at}__{further}": moment})
+    if source.name == name:
+        return rows.filter(later | Q(**{f"pk__{further}": key}))
+    follows = (ranks[source.name] < ranks[name]) if backwards else ranks[source.name] > ranks[name]
+    return rows if follows else rows.filter(later)
+
+
+def _page(
+    request: HttpRequest,
+    some: Callable[[str, bool], list[Any]],
+    place_of: Callable[[Any], str],
+    size: int,
+    *,
+    by_time: bool,
+) -> Page:
+    """`some` rows after a place (or before it, in reverse), one more than a page shows."""
+    before, after = request.GET.get("before", ""), request.GET.get("after", "")
+    found = some(after or before, bool(after))
+    more, shown = len(found) > size, found[:size]
+    if after:
+        shown.reverse()
+    newer, older = (more, True) if after else (bool(before), more)
+
+    def link(name: str, row: Any) -> str:
         query = request.GET.copy()
         for key in ("before", "after"):
             query.pop(key, None)
-        query[name] = str(row.pk)
+        query[name] = place_of(row)
         return f"?{query.urlencode()}"
 
     return Page(
         rows=shown,
         newer=link("after", shown[0]) if newer and shown else "",
         older=link("before", shown[-1]) if older and shown else "",
+        by_time=by_time,
     )
 
 
-def _key_of(model: type[Model], given: str | None) -> Any:
-    """A primary key as the address names it; None when it names none."""
-    if not given:
-        return None
-    try:
-        key = model._meta.pk.to_python(given)
-        if isinstance(key, int) and not 0 <= key < 2**63:
-            raise ValueError
-    except (ValidationError, ValueError):
-        raise InvalidRequest("This address does not name a page of the list.") from None
+def _key(model: type[Model], given: str) -> Any:
+    """A primary key as an address names it."""
+    key = _value(model, model._meta.pk.name, given)
+    if isinstance(key, int) and not 0 <= key < 2**63:
+        raise _no_such_page()
     return key
+
+
+def _value(model: type[Model], column: str, given: str) -> Any:
+    field = model._meta.get_field(column)
+    try:
+        if "\0" in given:
+            raise ValueError
+        value = field.to_python(given)
+        field.run_validators(value)
+        if isinstance(value, datetime) and value.tzinfo is None:
+            raise ValueError
+    except (ValidationError, ValueError, OverflowError):
+        raise _no_such_page() from None
+    return value
+
+
+def _no_such_page() -> InvalidRequest:
+    return InvalidRequest("This address does not name a page of the list.")

@@ -48,6 +48,21 @@ STATUS: dict[str, tuple[str, str, str]] = {
     "failing": ("Failing", "hand", "amber"),
     # of both
     "needs_person": ("Needs a person", "hand", "red"),
+    # of what the provider has set for a number
+    "verified": ("Verified", "check", "green"),
+    "drifted": ("Drifted", "hand", "amber"),
+    "unreachable": ("Unreachable", "question", "amber"),
+    "unchecked": ("Not checked", "minus", "neutral"),
+    # of calls and messages
+    "call_ringing": ("Ringing", "clock", "blue"),
+    "call_answered": ("Answered", "voice", "blue"),
+    "call_refused": ("Turned away", "cross", "amber"),
+    "call_completed": ("Ended", "check", "green"),
+    "call_failed": ("Failed", "cross", "red"),
+    "message_received": ("Received", "clock", "blue"),
+    "message_handed_over": ("Handed over", "check", "green"),
+    "message_failed": ("Not handed over", "cross", "red"),
+    "message_unhandled": ("Nobody takes it", "minus", "amber"),
 }
 
 

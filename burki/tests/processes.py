@@ -171,8 +171,8 @@ class World:
     # --- Processes -------------------------------------------------------------------------------
 
     @contextlib.contextmanager
-    def web(self, processes: int = 1, **environment: str) -> Iterator[Web]:
-        port = free_port()
+    def web(self, processes: int = 1, port: int = 0, **environment: str) -> Iterator[Web]:
+        port = port or free_port()
         environment["WEB_PROCESSES"] = str(processes)
         arguments = ("-c", "python:burki.gunicorn_conf", "-b", f"127.0.0.1:{port}")
         process = self._start("-m", "gunicorn", "burki.wsgi", *arguments, **environment)

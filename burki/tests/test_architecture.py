@@ -21,7 +21,7 @@ def sources(*folders: str) -> list[Path]:
     return [
         path
         for path in found
-        if not {"tests", "migrations"} & set(path.relative_to(ROOT).parts)
+        if not {"tests", "migrations", "bench"} & set(path.relative_to(ROOT).parts)
         and path.name not in ("testing.py",)
     ]
 

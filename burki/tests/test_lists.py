@@ -6,7 +6,16 @@ from django.test.utils import CaptureQueriesContext
 
 from assistants.models import Assistant
 from burki.testing import make_assistant
-from burki.tests.routes import ASSISTANTS, INVENTORY, KEYS, NUMBERS, ORGANIZATION, ROUTES
+from burki.tests.routes import (
+    ASSISTANTS,
+    ENDPOINTS,
+    EVENTS,
+    INVENTORY,
+    KEYS,
+    NUMBERS,
+    ORGANIZATION,
+    ROUTES,
+)
 from numbers.models import (
     BulkItem,
     BulkPurchase,
@@ -17,7 +26,7 @@ from numbers.models import (
     VerifiedCallerId,
 )
 from numbers.tests.rows import NOON, make_number
-from organizations.models import ApiKey, ProviderAccount
+from organizations.models import ApiKey, Event, EventEndpoint, ProviderAccount
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +46,8 @@ LISTS = {
     f"{INVENTORY}/available": "limit=200",
     f"{ORGANIZATION}/provider-accounts": "limit=200",
     KEYS: "limit=200",
+    ENDPOINTS: "limit=200",
+    EVENTS: "limit=200",
 }
 # What answers one thing, or the same for everybody.
 NO_LISTS = {
@@ -56,6 +67,8 @@ NO_LISTS = {
     f"{ORGANIZATION}/configuration-status",
     f"{ORGANIZATION}/provider-accounts/<account_id>",
     "/api/v1/users/me",
+    f"{ENDPOINTS}/<endpoint_id>",
+    f"{EVENTS}/<event_id>",
 }
 
 
@@ -134,6 +147,10 @@ class Office:
         ApiKey.objects.bulk_create(
             ApiKey(name=line, digest=line, scopes=[], **ours) for line in lines
         )
+        EventEndpoint.objects.bulk_create(
+            EventEndpoint(url="https://client.example/", **ours) for _ in lines
+        )
+        Event.objects.bulk_create(Event(type="purchase.completed", **ours) for _ in lines)
 
     def url(self, path: str) -> str:
         named = {

@@ -130,7 +130,8 @@ class Call(_Activity):
         constraints = [models.UniqueConstraint(fields=["account", "call_id"], name="call_once")]
         indexes = [
             models.Index(fields=["number", "-id"], name="call_by_number"),
-            models.Index(fields=["organization", "-id"], name="call_by_organization"),
+            models.Index(fields=["number", "-started_at", "-id"], name="call_of_number_by_time"),
+            models.Index(fields=["organization", "-started_at", "-id"], name="call_by_time"),
         ]
 
     def __str__(self) -> str:
@@ -162,7 +163,10 @@ class Message(_Activity):
         ]
         indexes = [
             models.Index(fields=["number", "-id"], name="message_by_number"),
-            models.Index(fields=["organization", "-id"], name="message_by_organization"),
+            models.Index(
+                fields=["number", "-received_at", "-id"], name="message_of_number_by_time"
+            ),
+            models.Index(fields=["organization", "-received_at", "-id"], name="message_by_time"),
         ]
 
     def __str__(self) -> str:

@@ -107,9 +107,14 @@ _WORDS = {
 def in_words(different: Differences) -> str:
     """Differences for people, as one text."""
     return " ".join(
-        f"{_WORDS.get(name, name)} is {pair['theirs'] or 'not set'}, not {pair['ours'] or 'empty'}."
+        f"{called(name)} is {pair['theirs'] or 'not set'}, not {pair['ours'] or 'empty'}."
         for name, pair in different.items()
     )
+
+
+def called(name: str) -> str:
+    """A setting's name for people."""
+    return _WORDS.get(name, name)
 
 
 def look_at(number: PhoneNumber, driver: NumberProvider) -> tuple[OwnedNumber | None, Differences]:

@@ -43,6 +43,18 @@ def committed(organization: Organization) -> Decimal:
     return (monthly or Decimal(0)) + (setup or Decimal(0))
 
 
+def cost_so_far(number: PhoneNumber) -> Decimal | None:
+    """What a number has cost since it was bought, as far as our prices tell: the set-up fee, and
+    its present monthly price for every calendar month (UTC) in which it was ours. None when nobody
+    can tell."""
+    if number.monthly_cost is None or number.purchased_at is None:
+        return None
+    first = number.purchased_at.astimezone(UTC)
+    last = (number.released_at or timezone.now()).astimezone(UTC)
+    months = max(1, (last.year - first.year) * 12 + last.month - first.month + 1)
+    return (number.setup_cost or Decimal(0)) + months * number.monthly_cost
+
+
 def check_price(
     price: Price, *, max_monthly_cost: Decimal | None, max_setup_cost: Decimal | None
 ) -> None:

@@ -18,12 +18,22 @@ from organizations.permissions import (
 
 register = template.Library()
 
+_OF_NUMBERS = (
+    "number",
+    "number-history",
+    "number-repair",
+    "number-restore",
+    "assign",
+    "release",
+    "release-result",
+)
 # Word, icon, name of the address, what one must be allowed, other addresses that belong to it.
 PLACES = [
     ("Overview", "home", "overview", NUMBERS_READ, ()),
-    ("Numbers", "phone", "numbers", NUMBERS_READ, ("number",)),
+    ("Numbers", "phone", "numbers", NUMBERS_READ, _OF_NUMBERS),
     ("Buy", "search", "search", NUMBERS_PURCHASE, ("confirm",)),
     ("Purchases", "receipt", "purchases", NUMBERS_READ, ("purchase", "purchase-decide")),
+    ("Calls and messages", "message", "calls", NUMBERS_READ, ()),
 ]
 SETTINGS = [
     ("Credentials", "card", "settings-credentials", ORGANIZATION_ADMIN,

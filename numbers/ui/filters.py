@@ -1,10 +1,17 @@
 """The filters of the staff pages' lists: those of the API, as people fill them in."""
 
+from datetime import timedelta
+from decimal import Decimal
+
 import django_filters
 from django import forms
 from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from assistants.models import Assistant
+from burki.filters import IntegerFilter
+from burki.paging import NEWEST, Order
 from burki.templatetags.ui import STATUS
 from numbers.filters import PhoneNumberFilter, PurchaseFilter, matching_text
 from numbers.models import PhoneNumber, Purchase
@@ -12,6 +19,16 @@ from organizations.models import Organization, Provider
 
 _NUMBER_STATUS = [(s.value, STATUS[s.value][0]) for s in PhoneNumber.Status if s != "claimed"]
 _PURCHASE_STATE = [(s.value, STATUS[s.value][0]) for s in Purchase.State]
+_VERDICT = [(v, STATUS[v][0]) for v in (*PhoneNumber.Verdict.values, "unchecked")]
+_SORTS = {
+    "number": ("Number", Order(column="phone_number", descending=False)),
+    "dearest": ("Dearest first", Order(column="monthly_cost")),
+    "cheapest": ("Cheapest first", Order(column="monthly_cost", descending=False)),
+    "used": ("Last used first", Order(column="last_activity_at")),
+    "idle": ("Longest unused first", Order(column="last_activity_at", descending=False)),
+}
+_MOST_DAYS = 3650
+_AMOUNT = {"min_value": Decimal(0), "max_value": Decimal(1_000_000), "decimal_places": 5}
 _SEARCH = forms.TextInput(attrs={"type": "search", "autocomplete": "off"})
 
 
@@ -28,7 +45,29 @@ class NumberFilters(PhoneNumberFilter):
     assistant = django_filters.ChoiceFilter(
         method="filter_assistant", label="Assistant", empty_label="Any"
     )
+    sort = django_filters.ChoiceFilter(
+        method="filter_nothing",
+        label="Sort by",
+        empty_label="Newest first",
+        choices=[(name, word) for name, (word, _) in _SORTS.items()],
+    )
+    verdict = django_filters.ChoiceFilter(
+        method="filter_verdict", label="Webhooks", empty_label="Any", choices=_VERDICT
+    )
+    unused = IntegerFilter(
+        method="filter_unused", label="Unused for days", min_value=1, max_value=_MOST_DAYS
+    )
+    cost_from = django_filters.NumberFilter(
+        field_name="monthly_cost", lookup_expr="gte", label="A month from", **_AMOUNT
+    )
+    cost_to = django_filters.NumberFilter(
+        field_name="monthly_cost", lookup_expr="lte", label="A month up to", **_AMOUNT
+    )
     assistant_id = assigned = country_code = None
+
+    # Those that a page shows, and those that it shows only when asked to.
+    USUAL = ("search", "status", "provider", "assistant", "sort")
+    RARE = ("verdict", "unused", "cost_from", "cost_to")
 
     def __init__(self, *args, organization: Organization, **kwargs):
         super().__init__(*args, **kwargs)
@@ -39,6 +78,38 @@ class NumberFilters(PhoneNumberFilter):
     def filter_assistant(self, numbers: QuerySet, name: str, value: str) -> QuerySet:
         wanted = None if value == "none" else int(value)
         return numbers.filter(assistant=wanted)
+
+    def filter_nothing(self, numbers: QuerySet, name: str, value: str) -> QuerySet:
+        return numbers  # a sort: see `order`
+
+    def filter_verdict(self, numbers: QuerySet, name: str, value: str) -> QuerySet:
+        """Of numbers in service: of others nothing is expected."""
+        verdict = "" if value == "unchecked" else value
+        return numbers.filter(status=PhoneNumber.Status.ACTIVE, webhook_verdict=verdict)
+
+    def filter_unused(self, numbers: QuerySet, name: str, value: int) -> QuerySet:
+        """Without a call or message for so many days, and ours for as long."""
+        since = timezone.now() - timedelta(days=value)
+        last = Coalesce("last_activity_at", "purchased_at", "created_at")
+        return numbers.alias(last=last).filter(last__lt=since)
+
+    @property
+    def order(self) -> Order:
+        """In which the list is wanted."""
+        chosen = self.form.cleaned_data["sort"]
+        return _SORTS[chosen][1] if chosen else NEWEST
+
+    @property
+    def usual(self) -> list[forms.BoundField]:
+        return [self.form[name] for name in self.USUAL]
+
+    @property
+    def rare(self) -> list[forms.BoundField]:
+        return [self.form[name] for name in self.RARE]
+
+    @property
+    def rare_are_used(self) -> bool:
+        return any(field.data for field in self.rare)
 
 
 class PurchaseFilters(PurchaseFilter):

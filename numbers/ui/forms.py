@@ -103,23 +103,16 @@ class NumberForm(forms.Form):
         return number
 
 
-class ConfirmForm(forms.Form):
-    """What can still be chosen when a number is confirmed."""
+class AssistantForm(forms.Form):
+    """Who answers a number."""
 
     assistant = forms.ModelChoiceField(
         Assistant.objects.none(),
         label="Assistant",
         required=False,
-        empty_label="Nobody yet",
+        empty_label="Nobody",
         help_text="Who answers calls to this number",
         error_messages={"invalid_choice": "Choose an assistant of this organization."},
-    )
-    friendly_name = forms.CharField(
-        label="Name",
-        max_length=FRIENDLY_NAME_MAX,
-        required=False,
-        help_text="For you to recognize it; callers never see it",
-        widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
     def __init__(self, *args: Any, organization: Organization, **kwargs: Any):
@@ -128,11 +121,44 @@ class ConfirmForm(forms.Form):
             organization=organization
         ).order_by("name", "pk")
 
+
+class ManyForm(AssistantForm):
+    """Who answers many numbers: nobody is not what happens when nothing was chosen."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        assistant = self.fields["assistant"]
+        assistant.required, assistant.empty_label = True, "Choose an assistant"
+        assistant.help_text = "Who answers calls to these numbers"
+        assistant.error_messages["required"] = "Choose an assistant. Nothing was assigned."
+
+
+class NameForm(forms.Form):
+    """What a number is called."""
+
+    friendly_name = forms.CharField(
+        label="Name",
+        max_length=FRIENDLY_NAME_MAX,
+        required=False,
+        help_text="For you to recognize it; callers never see it",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
     def clean_friendly_name(self) -> str:
         name = self.cleaned_data["friendly_name"]
         if not is_clean(name):
             raise forms.ValidationError("The name must not contain control characters.")
         return name
+
+
+class ConfirmForm(AssistantForm, NameForm):
+    """What can still be chosen when a number is confirmed."""
+
+    field_order = ("assistant", "friendly_name")
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self.fields["assistant"].empty_label = "Nobody yet"
 
 
 class DecisionForm(forms.Form):

@@ -1,21 +1,22 @@
-"""The overview, the list of numbers, and each number's page."""
+"""The overview and the list of numbers."""
 
 from django.db.models import Count, Q
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from assistants.models import Assistant
-from burki.paging import keyset_page
-from numbers.models import PhoneNumber, Purchase, Release
+from burki.errors import InvalidRequest
+from burki.paging import NEWEST, Page, keyset_page
+from numbers.models import PhoneNumber, Purchase
 from numbers.services import spending
-from numbers.ui import words
+from numbers.ui.export import number_lines
 from numbers.ui.filters import NumberFilters
-from organizations.models import AuditEvent, Organization
+from organizations.models import Organization
 from organizations.pages import page
-from organizations.permissions import NUMBERS_READ
+from organizations.permissions import NUMBERS_READ, NUMBERS_RELEASE, NUMBERS_WRITE
 
-_EVENTS_SHOWN = 50
 Status, State = PhoneNumber.Status, Purchase.State
 
 
@@ -61,34 +62,37 @@ def _first_steps(organization: Organization) -> list[dict]:
 @page(NUMBERS_READ)
 @require_safe
 def numbers(request: HttpRequest) -> HttpResponse:
-    """The organization's numbers, newest first."""
-    rows = PhoneNumber.objects.visible_to(request.organization).select_related("assistant")
-    chosen = NumberFilters(request.GET, rows, organization=request.organization)
-    page = keyset_page(request, chosen.qs if chosen.is_valid() else rows.none())
-    return render(request, "numbers/numbers.html", {"filters": chosen.form, "page": page})
+    """The organization's numbers, in the order that is asked for."""
+    chosen = _chosen(request)
+    shown = Page(rows=[], newer="", older="")
+    if chosen.is_valid():
+        shown = keyset_page(request, chosen.qs, order=chosen.order)
+    context = {
+        "chosen": chosen,
+        "filters": chosen.form,
+        "page": shown,
+        "may_select": NUMBERS_WRITE in request.may or NUMBERS_RELEASE in request.may,
+        "query": request.GET.urlencode(),
+    }
+    return render(request, "numbers/numbers.html", context)
 
 
 @page(NUMBERS_READ)
 @require_safe
-def number(request: HttpRequest, pk: int) -> HttpResponse:
-    """One number: what it is, how it is set, and all that happened to it."""
-    rows = PhoneNumber.objects.visible_to(request.organization)
-    found = get_object_or_404(rows.select_related("assistant", "account"), pk=pk)
-    context = {
-        "number": found,
-        "purchases": found.purchases.order_by("-pk")[:10],
-        "events": [words.event(row) for row in _history(found)],
-    }
-    return render(request, "numbers/number.html", context)
+def export(request: HttpRequest) -> StreamingHttpResponse:
+    """All numbers that the filters leave, whatever page is shown, as CSV: newest first, because a
+    number keeps its place there while the file is written."""
+    chosen = _chosen(request)
+    if not chosen.is_valid():
+        raise InvalidRequest("The list cannot be filtered like this. Nothing was exported.")
+    response = StreamingHttpResponse(
+        number_lines(NEWEST.walk(chosen.qs)), content_type="text/csv; charset=utf-8"
+    )
+    name = f"numbers-{request.organization.slug}-{timezone.now():%Y-%m-%d}.csv"
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
-def _history(found: PhoneNumber):
-    """Newest first, of the number itself, its purchases and its releases."""
-    purchases = [str(pk) for pk in found.purchases.values_list("pk", flat=True)]
-    releases = [str(pk) for pk in found.releases.values_list("pk", flat=True)]
-    return AuditEvent.objects.filter(
-        Q(object_type=PhoneNumber._meta.label, object_id=str(found.pk))
-        | Q(object_type=Purchase._meta.label, object_id__in=purchases)
-        | Q(object_type=Release._meta.label, object_id__in=releases),
-        organization=found.organization_id,
-    ).order_by("-pk")[:_EVENTS_SHOWN]
+def _chosen(request: HttpRequest) -> NumberFilters:
+    rows = PhoneNumber.objects.visible_to(request.organization).select_related("assistant")
+    return NumberFilters(request.GET, rows, organization=request.organization)

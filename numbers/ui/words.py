@@ -55,6 +55,19 @@ _EVENTS = {
     "release.needs_attention": "Release needs a person",
     "number.finished": "Completed with what the provider told later",
     "number.adopted": "Adopted from the provider account",
+    "number.assigned": "Assigned",
+    "number.unassigned": "Taken away from its assistant",
+    "number.renamed": "Renamed",
+    "number.closed": "Closed: the provider account does not have it any more",
+    "number.repairing": "Setting it up again at the provider",
+    "number.repaired": "Set up again at the provider",
+    "number.repair_failed": "Setting it up again failed",
+    "number.restoring": "Putting back what was set at the provider before",
+    "number.restored": "Put back what was set at the provider before",
+    "number.restore_failed": "Putting back what was set before failed",
+    "number.webhooks_changing": "Changing where calls or messages go",
+    "number.webhooks_changed": "Changed where calls or messages go",
+    "number.webhooks_failed": "Changing where calls or messages go failed",
 }
 
 
@@ -163,7 +176,7 @@ def event(row: AuditEvent) -> dict[str, Any]:
     sentence = _EVENTS.get(row.action) or f"{verb[:1].upper()}{verb[1:]}"
     facts = [
         str(row.data[name])
-        for name in ("reason", "code", "provider_code", "note")
-        if row.data.get(name)
+        for name in ("reason", "code", "provider_code", "note", "assistant", "after")
+        if isinstance(row.data.get(name), str | int) and row.data[name]
     ]
     return {"at": row.created_at, "who": row.actor_label, "what": sentence, "facts": facts}

@@ -55,6 +55,22 @@
     });
   });
 
+  // Selecting rows of a list: all of the page at once, and how many there are.
+  document.addEventListener("change", function (event) {
+    const all = event.target.closest("[data-select-all]");
+    const table = event.target.closest("table");
+    if (!table || !(all || event.target.closest(".pick"))) return;
+    const boxes = Array.from(table.querySelectorAll("tbody .pick input"));
+    if (all) boxes.forEach(function (box) { box.checked = all.checked; });
+    const count = boxes.filter(function (box) { return box.checked; }).length;
+    const told = document.querySelector("[data-selected]");
+    if (told) told.textContent = count + " selected";
+    const whole = table.querySelector("[data-select-all]");
+    if (!whole) return;
+    whole.checked = count === boxes.length;
+    whole.indeterminate = count > 0 && count < boxes.length;
+  });
+
   document.addEventListener("DOMContentLoaded", function () { localize(document); });
   document.addEventListener("htmx:load", function (event) { localize(event.detail.elt); });
 })();

@@ -1,0 +1,208 @@
+"""The pages about numbers in a real browser: buy, call, assign, release; many at once; and every
+page for everybody."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from burki.tests.processes import free_port, running_world
+from numbers.tests.test_ui_browser import (
+    ADMIN,
+    AXE,
+    CHROMIUM,
+    CLOCK_SCALE,
+    SERIOUS,
+    SETTLE_CLOCK_SCALE,
+    Site,
+    buy,
+    open_page,  # noqa: F401
+)
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def site():
+    """Calls reach our server: the sandbox is told where it really is."""
+    if not CHROMIUM.exists() or not AXE.exists():
+        pytest.skip("`make tools` installs Chromium and axe-core.")
+    with running_world(CLOCK_SCALE, SETTLE_CLOCK_SCALE) as world:
+        world.make_tenants(Acme={})
+        world.make_member("Acme", ADMIN, "admin")
+        world.manage("create_assistant", "--organization", "acme", "Front desk")
+        port = free_port()
+        here = {"PUBLIC_BASE_URL": f"http://127.0.0.1:{port}"}
+        with (
+            world.web(port=port, **here) as web,
+            world.worker("settle", "calls", "default", **here),
+            sync_playwright() as driver,
+        ):
+            browser = driver.chromium.launch(
+                executable_path=str(CHROMIUM),
+                args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+            )
+            try:
+                yield Site(world, web, browser)
+            finally:
+                browser.close()
+
+
+def bought(site: Site, page: Page, provider: str = "twilio") -> str:
+    """A new number; its page is open."""
+    number = site.number(provider)
+    buy(page, provider, number)
+    page.get_by_role("link", name="See the number").click()
+    page.wait_for_url(re.compile(r"/numbers/\d+$"))
+    return number
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with_script", "without_script"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_buy_call_assign_release(site, open_page, script, width):  # noqa: F811
+    page = open_page(ADMIN, java_script_enabled=script, viewport={"width": width, "height": 800})
+    bought(site, page)
+    expect(page.get_by_text("Nobody answers this number.")).to_be_visible()
+    page.get_by_role("button", name="Check now").click()
+    expect(page.get_by_text("Everything is set as it should be").first).to_be_visible()
+
+    page.get_by_role("button", name="Call it").click()
+    expect(page.get_by_role("heading", name="The call")).to_be_visible()
+    expect(page.get_by_text("<Reject")).to_be_visible()
+    page.get_by_label("Assistant").select_option("Front desk")
+    page.get_by_role("button", name="Assign", exact=True).click()
+    expect(page.get_by_text("Front desk answers +1")).to_be_visible()
+    page.get_by_label("Text message").fill("Are you open?")
+    page.get_by_role("button", name="Text it").click()
+    expect(page.get_by_role("heading", name="The message")).to_be_visible()
+
+    page.get_by_role("link", name="Release number").click()
+    expect(page.get_by_text("It may be lost for ever.")).to_be_visible()
+    page.get_by_role("button", name=re.compile("^Release [+]1")).click()
+    expect(page.get_by_text("is released: Twilio has it back.")).to_be_visible()
+    expect(page.get_by_text("Released").first).to_be_visible()
+    expect(page.get_by_role("link", name="Release number")).to_have_count(0)
+
+
+def test_drift_is_repaired_and_put_back(site, open_page):  # noqa: F811
+    page = open_page(ADMIN)
+    number = bought(site, page)
+    site.world.sandbox.alter(number, voice_url="https://elsewhere.example.com/voice")
+    page.get_by_role("button", name="Check now").click()
+    expect(page.get_by_text("Drifted").first).to_be_visible()
+
+    page.get_by_role("link", name="Repair webhooks").click()
+    expect(page.get_by_text("https://elsewhere.example.com/voice")).to_be_visible()
+    page.get_by_role("button", name="Overwrite and repair webhooks").click()
+    expect(page.get_by_text("Repaired, and read back")).to_be_visible()
+    page.get_by_role("link", name="Restore the earlier setting").click()
+    page.get_by_role("button", name="Restore the earlier setting").click()
+    expect(page.get_by_text("Put back.")).to_be_visible()
+    assert site.world.sandbox._state.numbers[number]["voice_url"].startswith("https://elsewhere")
+
+
+def test_numbers_are_edited_in_the_list_and_released_together(site, open_page):  # noqa: F811
+    page = open_page(ADMIN)
+    numbers = [bought(site, page, provider) for provider in ("twilio", "telnyx")]
+    page.goto("/numbers")
+    rows = page.locator("tbody tr")
+
+    rows.first.get_by_role("link", name="Edit").click()
+    expect(page.get_by_label("Assistant").last).to_be_focused()
+    page.get_by_label("Name", exact=True).fill("Line from the list")
+    page.get_by_role("button", name="Rename").click()
+    expect(rows.first.get_by_text("Line from the list")).to_be_visible()
+
+    expect(page.get_by_role("button", name="Release numbers")).to_be_hidden()
+    rows.nth(0).get_by_role("checkbox").check()
+    rows.nth(1).get_by_role("checkbox").check()
+    expect(page.get_by_text("2 selected")).to_be_visible()
+    page.get_by_role("button", name="Assign numbers").click()
+    page.get_by_label("Assistant").select_option("Front desk")
+    page.get_by_role("button", name="Assign 2 numbers").click()
+    expect(page.get_by_text("2 numbers are answered by Front desk now.")).to_be_visible()
+
+    page.get_by_label("Select all on this page").check()
+    page.get_by_label("Select all on this page").uncheck()
+    rows.nth(0).get_by_role("checkbox").check()
+    rows.nth(1).get_by_role("checkbox").check()
+    page.get_by_role("button", name="Release numbers").click()
+    page.get_by_role("button", name="Release 2 numbers").dblclick()
+    expect(page.get_by_role("heading", name="2 of 2 released")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("heading", name="2 of 2 released")).to_be_visible()
+    owned = {one["phone_number"] for one in site.world.sandbox.owned()}
+    assert not owned & set(numbers)
+
+
+def test_the_list_is_exported(site, open_page):  # noqa: F811
+    page = open_page(ADMIN)
+    number = bought(site, page)
+    page.goto(f"/numbers?search={number[1:]}")
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export all as CSV").click()
+
+    assert number in download.value.path().read_text("utf-8-sig")
+    assert download.value.suggested_filename.startswith("numbers-acme-")
+
+
+# --- For everybody --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def addresses(site) -> dict[str, str]:
+    """Every kind of page about numbers, with something on it."""
+    context = site.context(ADMIN)
+    page = context.new_page()
+    plain = site.number("telnyx")
+    buy(page, "telnyx", plain)
+    number = bought(site, page)
+    site.world.sandbox.alter(number, voice_url="https://elsewhere.example.com/" + "voice/" * 20)
+    page.get_by_role("button", name="Check now").click()
+    page.get_by_role("button", name="Call it").click()
+    one = page.url.partition("#")[0]
+    pk = one.rpartition("/")[2]
+    site._signed_in[ADMIN] = context.storage_state()
+    context.close()
+    some = f"number={pk}"
+    return {
+        "number": one,
+        "history": f"{one}/history",
+        "repair": f"{one}/repair",
+        "numbers": "/numbers",
+        "wrong filter": "/numbers?unused=0&cost_from=x",
+        "no numbers": "/numbers?search=999999",
+        "assign": f"/numbers/assign?{some}",
+        "release": f"/numbers/release?{some}",
+        "released": f"/numbers/release/0192b9a2-8c3e-7d5f-8a4b-0c1d2e3f4a5b?{some}",
+        "calls": "/calls",
+        "no calls": "/calls?day=2020-01-01",
+    }
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 360])
+def test_no_page_has_a_serious_finding_of_axe(site, addresses, scheme, width):
+    source, found, wide = AXE.read_text(), [], []
+    context = site.context(ADMIN, color_scheme=scheme, viewport={"width": width, "height": 800})
+    page = context.new_page()
+    for name, address in addresses.items():
+        page.goto(address, wait_until="networkidle")
+        if name == "numbers":
+            page.get_by_role("checkbox").last.check()
+            page.get_by_role("link", name="Edit").first.click()
+            page.wait_for_selector("tr.editing")
+        page.evaluate(source)
+        told = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        found += [
+            (name, violation["id"], [node["target"] for node in violation["nodes"]][:3])
+            for violation in told["violations"]
+            if violation["impact"] in SERIOUS
+        ]
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wide.append(name)
+    context.close()
+
+    assert found == []
+    assert wide == []

@@ -52,7 +52,6 @@ STATUS: dict[str, tuple[str, str, str]] = {
     "verified": ("Verified", "check", "green"),
     "drifted": ("Drifted", "hand", "amber"),
     "unreachable": ("Unreachable", "question", "amber"),
-    "unchecked": ("Not checked", "minus", "neutral"),
     # of calls and messages
     "call_ringing": ("Ringing", "clock", "blue"),
     "call_answered": ("Answered", "voice", "blue"),

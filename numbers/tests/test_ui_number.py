@@ -130,7 +130,7 @@ def test_a_number_that_goes_or_is_gone_is_not_changed_any_more(browser, organiza
 
     for name in ("Line", "x" * 65):
         refused = told(browser, send(browser, number, "name", friendly_name=name))
-        assert "Nothing was changed." in refused
+        assert "Nothing was changed" in refused
     number.refresh_from_db()
     assert number.friendly_name == "Line 1"
 

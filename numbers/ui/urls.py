@@ -26,6 +26,7 @@ urlpatterns = [
     path("numbers", inventory.numbers, name="numbers"),
     path("settings/credentials", credentials.credentials, name="settings-credentials"),
     path("settings/credentials/add/<provider>", credentials.add, name="settings-credential-add"),
+    path("settings/credentials/<int:pk>", credentials.credential, name="settings-credential"),
     path(
         "settings/credentials/<int:pk>/check", credentials.check, name="settings-credential-check"
     ),

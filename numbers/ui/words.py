@@ -1,6 +1,7 @@
 """What the pages say of a purchase: what is true, in money and in time, and what to do next."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -55,6 +56,7 @@ _EVENTS = {
     "release.needs_attention": "Release needs a person",
     "number.finished": "Completed with what the provider told later",
     "number.adopted": "Adopted from the provider account",
+    "number.price_changed": "The provider changed its price",
 }
 
 
@@ -166,4 +168,13 @@ def event(row: AuditEvent) -> dict[str, Any]:
         for name in ("reason", "code", "provider_code", "note")
         if row.data.get(name)
     ]
+    if row.action == "number.price_changed":
+        facts.append(f"{_monthly(row.data['old'])}, now {_monthly(row.data['new'])}")
     return {"at": row.created_at, "who": row.actor_label, "what": sentence, "facts": facts}
+
+
+def _monthly(told: dict[str, str | None]) -> str:
+    """A price as the audit keeps it."""
+    if told["monthly_cost"] is None:
+        return "unknown"
+    return f"{price(Decimal(told['monthly_cost']), told['currency'] or '')} a month"

@@ -395,10 +395,10 @@ def test_whether_it_may_be_taken_back_is_told_only_where_a_rule_is_known(organiz
 
     told = {number.phone_number[-1]: reclaiming(number) for number in unused_numbers(organization)}
 
-    assert {line: one.word for line, one in told.items()} == {
-        "1": "possible",
-        "2": "not_known",
-        "3": "not_known",
+    assert {line: one.possible for line, one in told.items()} == {
+        "1": True,
+        "2": None,
+        "3": None,
     }
     assert told["1"].source == "https://www.twilio.com/docs/phone-numbers/best-practices"
     assert "No rule of Telnyx" in told["3"].detail and told["3"].source == ""
@@ -467,7 +467,7 @@ def test_places_are_told_apart_by_country_region_area_code_and_type(organization
         ]
 
     assert told() == ["GB local", "GB mobile", "US800 toll_free", "US415 local", "US212 local"]
-    assert told(country="gb") == ["GB local", "GB mobile"]
+    assert told(country_code="gb") == ["GB local", "GB mobile"]
     assert told(area_code="212") == ["US212 local"]
     assert told(number_type="toll_free") == ["US800 toll_free"]
     assert told(provider="telnyx") == []

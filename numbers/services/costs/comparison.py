@@ -62,7 +62,7 @@ def compare_prices(
     organization: Organization,
     *,
     provider: str = "",
-    country: str = "",
+    country_code: str = "",
     area_code: str = "",
     number_type: str = "",
 ) -> list[Place]:
@@ -75,7 +75,7 @@ def compare_prices(
     """
     given = {
         "provider": provider,
-        "country": country.upper(),
+        "country": country_code.upper(),
         "area_code": area_code,
         "number_type": number_type,
     }

@@ -75,7 +75,7 @@ class SpendingReport:
             for currency in self.currencies:
                 nothing = Cost(month=month, currency=currency, monthly=Decimal(0), setup=Decimal(0))
                 found.setdefault((month, currency), nothing)
-        return sorted(found.values(), key=_order)
+        return sorted(found.values(), key=_rank)
 
     def by_provider(self) -> list[Cost]:
         """One cost for each month, provider and currency in which there is any."""
@@ -216,7 +216,7 @@ def _to_cost(row: tuple[Any, ...]) -> Cost:
     )
 
 
-def _order(cost: Cost) -> tuple[date, str, str]:
+def _rank(cost: Cost) -> tuple[date, str, str]:
     """Unknown prices come last."""
     return cost.month, cost.provider, cost.currency or "~"
 
@@ -235,7 +235,7 @@ def _summed(costs: Iterable[Cost], told: Callable[[Cost], dict[str, Any]]) -> li
         )
         for group in groups.values()
     ]
-    return sorted(found, key=_order)
+    return sorted(found, key=_rank)
 
 
 def _sum(amounts: Iterable[Decimal | None]) -> Decimal | None:

@@ -20,10 +20,10 @@ _TWILIO_MONTH = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reclaiming:
-    """Whether a provider may take a number back because nobody uses it: `possible`, or
-    `not_known`; and why we think so."""
+    """Whether a provider may take a number back because nobody uses it, and how we know. None: no
+    rule of the provider is known that would tell."""
 
-    word: str
+    possible: bool | None
     detail: str
     source: str = ""
 
@@ -74,18 +74,18 @@ def reclaiming(number: PhoneNumber, *, now: datetime | None = None) -> Reclaimin
     """Whether the provider may take the number back; it has `unused_since`."""
     if number.provider != Provider.TWILIO:
         return Reclaiming(
-            word="not_known",
+            possible=None,
             detail=f"No rule of {Provider(number.provider).label} about unused numbers is known.",
         )
     if (now or timezone.now()) - number.unused_since < _TWILIO_MONTH:
         return Reclaiming(
-            word="not_known",
+            possible=None,
             detail="It was in use within the last month; whether often enough for Twilio is not "
             "counted.",
             source=TWILIO_POLICY,
         )
     return Reclaiming(
-        word="possible",
+        possible=True,
         detail="Twilio may take back numbers with fewer than three calls or three messages in a "
         "month; it gives no date.",
         source=TWILIO_POLICY,

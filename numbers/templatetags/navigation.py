@@ -19,6 +19,7 @@ PLACES = [
     ("Numbers", "phone", "numbers", NUMBERS_READ, ("number",)),
     ("Buy", "search", "search", NUMBERS_PURCHASE, ("confirm",)),
     ("Purchases", "receipt", "purchases", NUMBERS_READ, ("purchase", "purchase-decide")),
+    ("Spending", "coins", "spending", NUMBERS_READ, ("unused-numbers",)),
 ]
 _OTHERS_SHOWN = 8
 

@@ -20,6 +20,8 @@ PAGES = {
     "/": "viewer",
     "/numbers": "viewer",
     "/numbers/{number}": "viewer",
+    "/numbers/unused": "viewer",
+    "/spending": "viewer",
     "/purchases": "viewer",
     "/purchases/{purchase}": "viewer",
     "/buy": "member",

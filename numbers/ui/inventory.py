@@ -9,6 +9,7 @@ from assistants.models import Assistant
 from burki.paging import keyset_page
 from numbers.models import PhoneNumber, Purchase, Release
 from numbers.services import spending
+from numbers.services.costs.unused import DAYS_DEFAULT, unused_for, unused_numbers
 from numbers.ui import words
 from numbers.ui.filters import NumberFilters
 from organizations.models import AuditEvent, Organization
@@ -42,6 +43,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "purchases": purchases,
         "committed": committed,
         "left": None if limit is None else limit - committed,
+        "unused": unused_for(unused_numbers(organization), DAYS_DEFAULT).count(),
+        "unused_days": DAYS_DEFAULT,
         "steps": [] if counted["ever"] or purchases["ever"] else _first_steps(organization),
     }
     return render(request, "numbers/overview.html", context)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from numbers.ui import buying, inventory, purchases
+from numbers.ui import buying, costs, inventory, purchases
 
 urlpatterns = [
     path("", inventory.overview, name="overview"),
@@ -12,5 +12,7 @@ urlpatterns = [
     path("purchases/<uuid:pk>/look", purchases.look, name="purchase-look"),
     path("purchases/<uuid:pk>/decide", purchases.decide, name="purchase-decide"),
     path("numbers", inventory.numbers, name="numbers"),
+    path("numbers/unused", costs.unused, name="unused-numbers"),
+    path("spending", costs.spending, name="spending"),
     path("numbers/<int:pk>", inventory.number, name="number"),
 ]

@@ -65,9 +65,10 @@ def compare_prices(
     country_code: str = "",
     area_code: str = "",
     number_type: str = "",
+    most: int = 0,
 ) -> list[Place]:
-    """The prices that searches of the last 90 days saw, by place: at most `PLACES_MAX`, those that
-    were looked for last.
+    """The prices that searches of the last 90 days saw, by place: at most so many (`PLACES_MAX` if
+    0), those that were looked for last.
 
     Only searches with the organization's own accounts count. What the platform's accounts saw
     tells nothing of prices that others do not have, but it would tell what others looked for.
@@ -82,7 +83,7 @@ def compare_prices(
     values = given | {
         "organization": organization.pk,
         "after": timezone.now() - clocks.OFFERS_ARE_KEPT,
-        "most": PLACES_MAX,
+        "most": most or PLACES_MAX,
     }
     only = " ".join(f"AND {name} = %({name})s" for name, value in given.items() if value)
     with connection.cursor() as cursor:

@@ -500,3 +500,13 @@ def test_the_places_that_were_looked_for_last_are_told(organization, monkeypatch
         offered(organization, f"+1{code}5550001", "1.00", days=days)
 
     assert [place.area_code for place in compare_prices(organization)] == ["202", "203"]
+
+
+def test_only_the_last_offers_are_looked_at(organization, monkeypatch):
+    monkeypatch.setattr(comparison, "OFFERS_MAX", 2)
+    for number, monthly in (("+14155550001", "9"), ("+14155550002", "1"), ("+14155550003", "2")):
+        offered(organization, number, monthly)
+
+    (one,) = compare_prices(organization)[0].offered
+
+    assert (one.offers, one.lowest_monthly, one.latest_monthly) == (2, 1, 2)

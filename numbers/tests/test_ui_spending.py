@@ -228,10 +228,7 @@ def test_the_chart_says_the_same_as_a_table(browser, organization):
 
     page = text(browser.get("/spending", {"months": 3}))
 
-    assert re.search(r'<svg role="img"[^>]*aria-labelledby="([^"]+)"', page)[1].split() == [
-        "spending-usd-title",
-        "spending-usd-desc",
-    ]
+    assert 'aria-labelledby="spending-usd-title" aria-describedby="spending-usd-desc"' in page
     figures = page.split('<table class="figures">')[1].split("</table>")[0]
     assert figures.count("<tr>") == 5  # head, three months, forecast
     assert figures.count("$1.15") == 4

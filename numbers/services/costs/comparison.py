@@ -13,6 +13,7 @@ from numbers import clocks
 from organizations.models import Organization
 
 PLACES_MAX = 200
+OFFERS_MAX = 100_000  # the last ones; more would keep people waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +85,7 @@ def compare_prices(
         "organization": organization.pk,
         "after": timezone.now() - clocks.OFFERS_ARE_KEPT,
         "most": most or PLACES_MAX,
+        "offers": OFFERS_MAX,
     }
     only = " ".join(f"AND {name} = %({name})s" for name, value in given.items() if value)
     with connection.cursor() as cursor:
@@ -93,7 +95,7 @@ def compare_prices(
 
 
 _PRICES = """
-WITH seen AS (
+WITH offered AS (
     SELECT offer.id, offer.provider, offer.country, offer.region, offer.number_type,
            CASE WHEN offer.phone_number LIKE '+1%%' THEN substr(offer.phone_number, 3, 3) ELSE ''
            END AS area_code,
@@ -102,6 +104,8 @@ WITH seen AS (
       JOIN organizations_provideraccount AS account ON account.id = offer.account_id
      WHERE account.organization_id = %(organization)s AND offer.seen_at >= %(after)s
        AND offer.monthly_cost IS NOT NULL
+), seen AS (
+    SELECT * FROM offered WHERE TRUE {only} ORDER BY id DESC LIMIT %(offers)s
 ), priced AS (
     SELECT country, region, area_code, number_type, provider, currency,
            (array_agg(monthly_cost ORDER BY seen_at DESC, id DESC))[1] AS latest_monthly,
@@ -109,7 +113,7 @@ WITH seen AS (
            MIN(monthly_cost) AS lowest_monthly,
            percentile_disc(0.5) WITHIN GROUP (ORDER BY monthly_cost) AS median_monthly,
            COUNT(*) AS offers, MAX(seen_at) AS seen_at
-      FROM seen WHERE TRUE {only}
+      FROM seen
      GROUP BY 1, 2, 3, 4, 5, 6
 ), ranked AS (
     SELECT *, MAX(seen_at) OVER (PARTITION BY country, region, area_code, number_type) AS last_seen

@@ -1,6 +1,7 @@
 """Filters of lists. A value that makes no sense is an error, not an empty list."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import django_filters
 from django import forms
@@ -37,8 +38,20 @@ def filtered(
     """The rows that the query string asks for; raises `InvalidRequest`. Filters that depend on who
     asks need the `request`."""
     chosen = filters(wanted, rows, request=request)
-    if not chosen.is_valid():
-        errors = {name: [str(e) for e in found] for name, found in chosen.errors.items()}
+    _require_valid(chosen)
+    return chosen.qs
+
+
+def chosen(filters: type[django_filters.FilterSet], wanted: Mapping[str, str]) -> dict[str, Any]:
+    """What the query string asks for, cleaned, for what is no list of rows: only what was given.
+    Raises `InvalidRequest`."""
+    asked = filters(wanted)
+    _require_valid(asked)
+    return {k: v for k, v in asked.form.cleaned_data.items() if v not in (None, "")}
+
+
+def _require_valid(asked: django_filters.FilterSet) -> None:
+    if not asked.is_valid():
+        errors = {name: [str(e) for e in found] for name, found in asked.errors.items()}
         name, sentences = next(iter(errors.items()))
         raise InvalidRequest(f"{name}: {sentences[0]}", errors=errors)
-    return chosen.qs

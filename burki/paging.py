@@ -18,6 +18,7 @@ from rest_framework.utils.urls import remove_query_param
 from burki.db import release_connection
 from burki.errors import InvalidRequest
 
+NO_CURSOR = "cursor must be taken from the `next` or `previous` of an answer"
 _MOST_SKIPPED = 1_000_000_000
 
 
@@ -52,9 +53,7 @@ class KeysetPagination(CursorPagination):
                 raise ValueError
             self.key.to_python(cursor.position)
         except (NotFound, ValidationError, ValueError):
-            raise InvalidRequest(
-                "cursor must be taken from the `next` or `previous` of an answer"
-            ) from None
+            raise InvalidRequest(NO_CURSOR) from None
         return cursor
 
     def get_paginated_response(self, data) -> Response:

@@ -22,6 +22,7 @@ PREPARE = 8.0  # all that is asked before the claim, together
 NEXT_ATTEMPT = 12.0  # what must be left of a request to try another number
 CALL_COMMAND = 4.0  # a caller is waiting, and so may be the next one
 COMPARE = 240.0  # listing a whole account in the background
+PRICES = 240.0  # the price lists of every country in which an account has numbers
 SEND_WITHIN = 10.0  # of the claim, or not at all
 
 # Settling.

@@ -9,7 +9,10 @@ from django.db.models import Q
 
 from burki.filters import BooleanFilter, IntegerFilter
 from numbers.e164 import is_e164
-from numbers.models import PhoneNumber, Purchase
+from numbers.models import Offer, PhoneNumber, Purchase
+from numbers.services.costs.spending_report import MONTHS_MAX
+from numbers.services.costs.unused import DAYS_DEFAULT, DAYS_MAX, unused_for
+from numbers.services.search import NUMBER_TYPES
 from organizations.models import Provider
 
 _VISIBLE = [choice for choice in PhoneNumber.Status.choices if choice[0] != "claimed"]
@@ -69,6 +72,60 @@ class PurchaseFilter(django_filters.FilterSet):
 
     class Meta:
         model = Purchase
+        fields: list[str] = []
+
+
+class SpendingFilter(django_filters.FilterSet):
+    """Which costs a report tells: read with `burki.filters.chosen`."""
+
+    months = IntegerFilter(min_value=1, max_value=MONTHS_MAX)
+    provider = django_filters.ChoiceFilter(choices=Provider.choices)
+    assistant_id = IntegerFilter(min_value=1, max_value=2**63 - 1)
+    assigned = BooleanFilter()
+
+    class Meta:
+        model = PhoneNumber
+        fields: list[str] = []
+
+
+class UnusedFilter(django_filters.FilterSet):
+    """Of `unused_numbers` those without call or message in so many `days`; 0 for all."""
+
+    days = IntegerFilter(method="filter_days", min_value=0, max_value=DAYS_MAX)
+    provider = django_filters.ChoiceFilter(choices=Provider.choices)
+    assistant_id = IntegerFilter(min_value=1, max_value=2**63 - 1)
+    assigned = BooleanFilter(field_name="assistant", lookup_expr="isnull", exclude=True)
+
+    class Meta:
+        model = PhoneNumber
+        fields: list[str] = []
+
+    @property
+    def days_asked(self) -> int:
+        days = self.form.cleaned_data.get("days")
+        return DAYS_DEFAULT if days is None else days
+
+    def filter_queryset(self, queryset):
+        return unused_for(super().filter_queryset(queryset), self.days_asked)
+
+    def filter_days(self, queryset, name, value):
+        return queryset  # also when none are named: `filter_queryset`
+
+
+class PriceComparisonFilter(django_filters.FilterSet):
+    """Which places are compared: read with `burki.filters.chosen`."""
+
+    provider = django_filters.ChoiceFilter(choices=Provider.choices)
+    country_code = django_filters.CharFilter(
+        validators=[RegexValidator(r"\A[A-Za-z]{2}\Z", "Must be a two-letter country code.")]
+    )
+    area_code = django_filters.CharFilter(
+        validators=[RegexValidator(r"\A[2-9][0-9]{2}\Z", "Must be three digits, such as 415.")]
+    )
+    number_type = django_filters.ChoiceFilter(choices=[(name, name) for name in NUMBER_TYPES])
+
+    class Meta:
+        model = Offer
         fields: list[str] = []
 
 

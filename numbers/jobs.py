@@ -94,6 +94,18 @@ def check_account_later(account_id: int, *, after: timedelta) -> None:
         job.defer(account_id=account_id)
 
 
+def refresh_prices_later(account_id: int, *, after: timedelta) -> None:
+    """Ask what an account's numbers cost now, unless that is waiting to be done already."""
+    job = app.configure_task(
+        "numbers.tasks.refresh_account_prices",
+        queue="default",
+        queueing_lock=f"refresh_prices:{account_id}",
+        schedule_at=timezone.now() + after,
+    )
+    with suppress(AlreadyEnqueued), transaction.atomic():
+        job.defer(account_id=account_id)
+
+
 def buy_next_later(bulk_id: UUID, *, lane: int, after: timedelta = timedelta()) -> None:
     """The next number of a bulk purchase, unless the lane has a job that waits. Two that run at
     once are harmless; a lock against them would let each wait for the worker's next look, five

@@ -18,6 +18,7 @@ from numbers.models import BulkPurchase, Purchase, Release
 from numbers.services import bulk_work
 from numbers.services.bulk import LANES
 from numbers.services.checking import check_account as check
+from numbers.services.costs.upkeep import refresh_prices as refresh
 from numbers.services.finishing import finish_number as finish
 from numbers.services.inbound import inbox, messages
 from numbers.services.offers import purge_offers as purge
@@ -166,6 +167,24 @@ def check_account(*, account_id: int) -> None:
         check(account=account, actor=Actor.system("check"))
     except ProviderError as error:
         logger.warning("account %s was not checked: %s", account_id, error.code)
+
+
+@app.periodic(cron="23 4 * * *")
+@app.task(name="numbers.tasks.refresh_prices", queue="default", queueing_lock="refresh_prices")
+def refresh_prices(timestamp: int) -> None:
+    """Once a day, one account after the other: what its numbers cost now."""
+    for position, account in enumerate(inventory.accounts_to_compare()):
+        jobs.refresh_prices_later(account.pk, after=_CHECKS_APART * position)
+
+
+@app.task(name="numbers.tasks.refresh_account_prices", queue="default")
+def refresh_account_prices(*, account_id: int) -> None:
+    """Prices that cannot be asked now stay as they are until the next day."""
+    account = ProviderAccount.objects.select_related("organization").get(pk=account_id)
+    try:
+        refresh(account, actor=Actor.system("prices"))
+    except ProviderError as error:
+        logger.warning("prices of account %s were not asked: %s", account_id, error.code)
 
 
 @app.task(name="numbers.tasks.buy_next", queue="bulk")

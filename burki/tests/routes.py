@@ -273,6 +273,13 @@ ROUTES = [
         body={},
         foreign=200,
     ),
+    *(
+        Route(
+            method="GET", path=f"{NUMBERS}/reports/{name}{ending}", scope=NUMBERS_READ, foreign=200
+        )
+        for name in ("spending", "unused", "price-comparison")
+        for ending in ("", ".csv")
+    ),
     Route(method="GET", path=f"{NUMBERS}/countries", scope=NUMBERS_READ, foreign=200),
     Route(
         method="GET",

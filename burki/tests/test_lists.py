@@ -38,6 +38,8 @@ LISTS = {
     f"{NUMBERS}/<phone_number>/messages": "limit=200",
     f"{NUMBERS}/bulk-purchases": "limit=200",
     f"{NUMBERS}/bulk-purchases/<pk>/numbers": "limit=200",
+    f"{NUMBERS}/reports/unused": "limit=200&days=0",
+    f"{NUMBERS}/reports/unused.csv": "days=0",
     ASSISTANTS: "limit=200",
     f"{ASSISTANTS}/export": "",
     f"{ASSISTANTS}/<assistant_id>/phone-numbers": "limit=200",
@@ -56,6 +58,12 @@ NO_LISTS = {
     f"{NUMBERS}/<phone_number>/webhooks",
     f"{NUMBERS}/purchases/<purchase_id>",
     f"{NUMBERS}/bulk-purchases/<pk>",
+    # Sums, whose number does not grow with that of the rows.
+    *(
+        f"{NUMBERS}/reports/{name}{ending}"
+        for name in ("spending", "price-comparison")
+        for ending in ("", ".csv")
+    ),
     f"{NUMBERS}/countries",
     f"{ASSISTANTS}/count",
     f"{ASSISTANTS}/me/organization",

@@ -22,10 +22,11 @@ OPERATIONS = {
 
 
 def bodies_of(part: dict) -> list[tuple[dict, dict]]:
-    """The schema and the value of each example of a request's or an answer's JSON."""
-    content = contract.resolved(part).get("content", {}).get(JSON, {})
+    """The schema and the value of each example of a request or an answer."""
     return [
-        (content["schema"], example["value"]) for example in content.get("examples", {}).values()
+        (content["schema"], example["value"])
+        for content in contract.resolved(part).get("content", {}).values()
+        for example in content.get("examples", {}).values()
     ]
 
 

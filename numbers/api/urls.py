@@ -11,6 +11,7 @@ from numbers.api.caller_id_views import CallerIdViewSet
 from numbers.api.inventory_views import InventoryViewSet
 from numbers.api.organization_views import OrganizationViewSet, ProviderAccountViewSet
 from numbers.api.proof_views import ProofViewSet
+from numbers.api.report_views import ReportFileViewSet, ReportViewSet
 from numbers.api.setup_views import NumberSetupViewSet
 from numbers.api.views import PhoneNumberViewSet
 
@@ -26,6 +27,15 @@ _either = [JSONOrFormParser, LabelledFormParser]
 # Before the router's: a number's own route would take their words for numbers.
 urlpatterns = [
     path("phone-numbers/countries", _setup({"get": "countries"})),
+    *(
+        path(
+            f"phone-numbers/reports/{name}{ending}",
+            views.as_view({"get": name.replace("-", "_")}),
+            name=f"report-{name}{ending.replace('.', '-')}",
+        )
+        for name in ("spending", "unused", "price-comparison")
+        for ending, views in (("", ReportViewSet), (".csv", ReportFileViewSet))
+    ),
     path("phone-numbers/webhooks", _setup({"put": "update_webhooks"})),
     path(
         "phone-numbers/organization/sync-verified-caller-ids",

@@ -1,6 +1,6 @@
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Greatest, Now
 
 from assistants.models import Assistant
 from numbers.models.fields import validate_e164
@@ -11,6 +11,9 @@ from organizations.models import (
     Provider,
     ProviderAccount,
 )
+
+# A number that was adopted was bought long before we could see whether anybody calls it.
+UNUSED_SINCE = Coalesce("last_activity_at", Greatest("purchased_at", "created_at"))
 
 
 class PhoneNumberQuerySet(ProtectedQuerySet):
@@ -136,6 +139,13 @@ class PhoneNumber(models.Model):
             ),
             models.Index(fields=["organization", "phone_number"], name="phone_number_lookup"),
             models.Index(fields=["assistant", "-id"], name="phone_number_by_assistant"),
+            models.Index(
+                "organization",
+                UNUSED_SINCE,
+                "id",
+                condition=Q(status="active"),
+                name="phone_number_unused",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,6 +1,7 @@
 """Limits of money and of count. Reserved by the claim, under the organization's lock; freed with
 a refusal, because the claim's row goes."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -53,6 +54,28 @@ def cost_so_far(number: PhoneNumber) -> Decimal | None:
     last = (number.released_at or timezone.now()).astimezone(UTC)
     months = max(1, (last.year - first.year) * 12 + last.month - first.month + 1)
     return (number.setup_cost or Decimal(0)) + months * number.monthly_cost
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """How an organization stands against its monthly limit; without one, `left` is None."""
+
+    currency: str
+    limit: Decimal | None
+    committed: Decimal
+
+    @property
+    def left(self) -> Decimal | None:
+        """Below zero when the limit was lowered under what was committed already."""
+        return None if self.limit is None else self.limit - self.committed
+
+
+def allowance(organization: Organization) -> Allowance:
+    return Allowance(
+        currency=organization.limit_currency,
+        limit=organization.monthly_limit,
+        committed=committed(organization),
+    )
 
 
 def check_price(

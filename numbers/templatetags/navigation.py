@@ -34,6 +34,7 @@ PLACES = [
     ("Buy", "search", "search", NUMBERS_PURCHASE, ("confirm",)),
     ("Purchases", "receipt", "purchases", NUMBERS_READ, ("purchase", "purchase-decide")),
     ("Calls and messages", "message", "calls", NUMBERS_READ, ()),
+    ("Spending", "coins", "spending", NUMBERS_READ, ("unused-numbers",)),
 ]
 SETTINGS = [
     ("Credentials", "card", "settings-credentials", ORGANIZATION_ADMIN,

@@ -28,6 +28,8 @@ PAGES = {
     "/numbers/release?number={number}": "admin",
     "/numbers/release/0192b9a2-8c3e-7d5f-8a4b-0c1d2e3f4a5b?number={number}": "admin",
     "/calls": "viewer",
+    "/numbers/unused": "viewer",
+    "/spending": "viewer",
     "/purchases": "viewer",
     "/purchases/{purchase}": "viewer",
     "/buy": "member",

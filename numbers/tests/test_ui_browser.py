@@ -316,6 +316,8 @@ def addresses(site) -> dict[str, str]:
         "exact": "/buy/confirm?provider=twilio&phone_number=1",
         "confirm": f"/buy/confirm?provider=telnyx&phone_number={fresh}",
         "purchases": "/purchases",
+        "spending": "/spending",
+        "unused numbers": "/numbers/unused?days=0",
         "no purchases": "/purchases?search=999999",
         "wrong filter": "/purchases?state=x",
         "numbers": "/numbers",

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import django_filters
 from django import forms
@@ -13,8 +14,16 @@ from assistants.models import Assistant
 from burki.filters import IntegerFilter
 from burki.paging import NEWEST, Order
 from burki.templatetags.ui import STATUS
-from numbers.filters import PhoneNumberFilter, PurchaseFilter, matching_text
+from numbers.filters import (
+    PhoneNumberFilter,
+    PurchaseFilter,
+    SpendingFilter,
+    UnusedFilter,
+    matching_text,
+)
 from numbers.models import PhoneNumber, Purchase
+from numbers.services.costs.spending_report import MONTHS_DEFAULT
+from numbers.services.costs.unused import DAYS_DEFAULT, DAYS_MAX
 from organizations.models import Organization, Provider
 
 _NUMBER_STATUS = [(s.value, STATUS[s.value][0]) for s in PhoneNumber.Status if s != "claimed"]
@@ -71,9 +80,7 @@ class NumberFilters(PhoneNumberFilter):
 
     def __init__(self, *args, organization: Organization, **kwargs):
         super().__init__(*args, **kwargs)
-        names = Assistant.objects.filter(organization=organization).order_by("name", "pk")
-        choices = [("none", "Nobody"), *names.values_list("pk", "name")]
-        self.filters["assistant"].extra["choices"] = choices
+        self.filters["assistant"].extra["choices"] = _assistants(organization)
 
     def filter_assistant(self, numbers: QuerySet, name: str, value: str) -> QuerySet:
         wanted = None if value == "none" else int(value)
@@ -133,3 +140,58 @@ class PurchaseFilters(PurchaseFilter):
 
     def filter_attention(self, purchases: QuerySet, name: str, value: str) -> QuerySet:
         return purchases.exclude(needs_attention_at=None)
+
+
+class _OfAssistant(django_filters.FilterSet):
+    """Whose numbers; as the reports of the API are asked."""
+
+    provider = django_filters.ChoiceFilter(
+        choices=Provider.choices, label="Provider", empty_label="Any"
+    )
+    assistant = django_filters.ChoiceFilter(
+        method="filter_assistant", label="Assistant", empty_label="Any"
+    )
+
+    def __init__(self, *args, organization: Organization, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.filters["assistant"].extra["choices"] = _assistants(organization)
+
+    def filter_assistant(self, numbers: QuerySet, name: str, value: str) -> QuerySet:
+        return numbers.filter(assistant=None if value == "none" else int(value))
+
+    def asked(self) -> dict[str, Any]:
+        """What was chosen, by the names of the API's parameters."""
+        found = {k: v for k, v in self.form.cleaned_data.items() if v not in (None, "")}
+        assistant = found.pop("assistant", None)
+        if assistant == "none":
+            found["assigned"] = False
+        elif assistant:
+            found["assistant_id"] = int(assistant)
+        if "months" in found:
+            found["months"] = int(found["months"])
+        return found
+
+
+class SpendingFilters(_OfAssistant, SpendingFilter):
+    months = django_filters.ChoiceFilter(
+        choices=[(n, f"{n} months") for n in (3, 6, 24, 36)],
+        label="Months",
+        empty_label=f"{MONTHS_DEFAULT} months",
+    )
+    assistant_id = assigned = None
+
+
+class UnusedFilters(_OfAssistant, UnusedFilter):
+    days = IntegerFilter(
+        method="filter_days",
+        min_value=0,
+        max_value=DAYS_MAX,
+        label="Unused for days",
+        widget=forms.NumberInput(attrs={"inputmode": "numeric", "placeholder": DAYS_DEFAULT}),
+    )
+    assistant_id = assigned = None
+
+
+def _assistants(organization: Organization) -> list[tuple[Any, str]]:
+    names = Assistant.objects.filter(organization=organization).order_by("name", "pk")
+    return [("none", "Nobody"), *names.values_list("pk", "name")]

@@ -11,6 +11,7 @@ from burki.errors import InvalidRequest
 from burki.paging import NEWEST, Page, keyset_page
 from numbers.models import PhoneNumber, Purchase
 from numbers.services import spending
+from numbers.services.costs.unused import DAYS_DEFAULT, unused_for, unused_numbers
 from numbers.ui.export import number_lines
 from numbers.ui.filters import NumberFilters
 from organizations.models import Organization
@@ -43,6 +44,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         "purchases": purchases,
         "committed": committed,
         "left": None if limit is None else limit - committed,
+        "unused": unused_for(unused_numbers(organization), DAYS_DEFAULT).count(),
+        "unused_days": DAYS_DEFAULT,
         "steps": [] if counted["ever"] or purchases["ever"] else _first_steps(organization),
     }
     return render(request, "numbers/overview.html", context)

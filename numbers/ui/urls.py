@@ -4,6 +4,7 @@ from numbers.ui import (
     activity,
     assigning,
     buying,
+    costs,
     credentials,
     inventory,
     number,
@@ -66,4 +67,6 @@ urlpatterns = [
     path("numbers/<int:pk>/call", trying.call, name="number-call"),
     path("numbers/<int:pk>/text", trying.text, name="number-text"),
     path("calls", activity.activities, name="calls"),
+    path("numbers/unused", costs.unused, name="unused-numbers"),
+    path("spending", costs.spending, name="spending"),
 ]

@@ -1,6 +1,7 @@
 """What the pages say of a purchase: what is true, in money and in time, and what to do next."""
 
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.utils.dateparse import parse_datetime
@@ -68,6 +69,7 @@ _EVENTS = {
     "number.webhooks_changing": "Changing where calls or messages go",
     "number.webhooks_changed": "Changed where calls or messages go",
     "number.webhooks_failed": "Changing where calls or messages go failed",
+    "number.price_changed": "The provider changed its price",
 }
 
 
@@ -179,4 +181,13 @@ def event(row: AuditEvent) -> dict[str, Any]:
         for name in ("reason", "code", "provider_code", "note", "assistant", "after")
         if isinstance(row.data.get(name), str | int) and row.data[name]
     ]
+    if row.action == "number.price_changed":
+        facts.append(f"{_monthly(row.data['old'])}, now {_monthly(row.data['new'])}")
     return {"at": row.created_at, "who": row.actor_label, "what": sentence, "facts": facts}
+
+
+def _monthly(told: dict[str, str | None]) -> str:
+    """A price as the audit keeps it."""
+    if told["monthly_cost"] is None:
+        return "unknown"
+    return f"{price(Decimal(told['monthly_cost']), told['currency'] or '')} a month"

@@ -34,6 +34,28 @@
     });
   });
 
+  // Rows to choose from: one box for all of them, and a button that counts the chosen ones.
+  function count(form) {
+    const chosen = form.querySelectorAll("tbody input[type=checkbox]:checked").length;
+    form.querySelectorAll("[data-many]").forEach(function (button) {
+      const words = button.dataset;
+      button.textContent = [words.none, words.one][chosen] || words.many.replace("#", chosen);
+    });
+  }
+  document.addEventListener("change", function (event) {
+    const form = event.target.closest("form[data-choose]");
+    if (!form) return;
+    if ("all" in event.target.dataset) {
+      form.querySelectorAll("tbody input[type=checkbox]").forEach(function (box) {
+        box.checked = event.target.checked;
+      });
+    }
+    count(form);
+  });
+  window.addEventListener("pageshow", function () {
+    document.querySelectorAll("form[data-choose]").forEach(count); // Back keeps what was chosen
+  });
+
   // Sending a form twice is safe; the button only says that the first is on its way.
   document.addEventListener("submit", function (event) {
     const button = event.submitter;

@@ -26,6 +26,15 @@ STATUS: dict[str, tuple[str, str, str]] = {
     "completed": ("Bought", "check", "green"),
     "refused": ("Refused", "cross", "red"),
     "uncertain": ("In doubt", "question", "amber"),
+    # of many purchases at once, and of their numbers
+    "bulk_running": ("Buying", "clock", "blue"),
+    "bulk_completed": ("Done", "check", "green"),
+    "bulk_stopped": ("Stopped", "hand", "amber"),
+    "bulk_cancelled": ("Stopped by a person", "minus", "neutral"),
+    "bought": ("Bought", "check", "green"),
+    "buying": ("Ordering", "clock", "blue"),
+    "skipped": ("Left out", "minus", "neutral"),
+    "waiting": ("Waiting", "clock", "neutral"),
     # of both
     "needs_person": ("Needs a person", "hand", "red"),
 }

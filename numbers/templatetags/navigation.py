@@ -17,9 +17,10 @@ register = template.Library()
 PLACES = [
     ("Overview", "home", "overview", NUMBERS_READ, ()),
     ("Numbers", "phone", "numbers", NUMBERS_READ, ("number",)),
-    ("Buy", "search", "search", NUMBERS_PURCHASE, ("confirm",)),
-    ("Purchases", "receipt", "purchases", NUMBERS_READ, ("purchase", "purchase-decide")),
-]
+    ("Buy", "search", "search", NUMBERS_PURCHASE, ("confirm", "buy-many", "buy-many-confirm")),
+    ("Purchases", "receipt", "purchases", NUMBERS_READ,
+     ("purchase", "purchase-decide", "bulk", "bulks", "bulk-stop")),
+]  # fmt: skip
 _OTHERS_SHOWN = 8
 
 

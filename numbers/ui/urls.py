@@ -1,12 +1,17 @@
 from django.urls import path
 
-from numbers.ui import buying, inventory, purchases
+from numbers.ui import bulks, buying, inventory, many, purchases
 
 urlpatterns = [
     path("", inventory.overview, name="overview"),
     path("buy", buying.search, name="search"),
     path("buy/results", buying.results, name="search-results"),
     path("buy/confirm", buying.confirm, name="confirm"),
+    path("buy/many", many.ask, name="buy-many"),
+    path("buy/many/all", bulks.bulks, name="bulks"),
+    path("buy/many/confirm/<uuid:key>", many.confirm, name="buy-many-confirm"),
+    path("buy/many/<uuid:pk>", bulks.bulk, name="bulk"),
+    path("buy/many/<uuid:pk>/stop", bulks.stop, name="bulk-stop"),
     path("purchases", purchases.ledger, name="purchases"),
     path("purchases/<uuid:pk>", purchases.result, name="purchase"),
     path("purchases/<uuid:pk>/look", purchases.look, name="purchase-look"),

@@ -7,6 +7,8 @@ from assistants import opaque
 from assistants.fields import ExactJSONField
 from organizations.models import ApiKey, Organization, Provider, ProviderAccount, User
 
+LANGUAGE = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}"  # a language tag, such as en-US
+
 
 class AssistantQuerySet(models.QuerySet):
     def of(self, organization: Organization) -> "AssistantQuerySet":

@@ -12,7 +12,7 @@ from assistants.api.fields import (
     PatternField,
     ProseField,
 )
-from assistants.models import Assistant
+from assistants.models import LANGUAGE, Assistant
 from burki.errors import InvalidRequest
 from burki.fields import StrictBoolean
 from burki.text import instant
@@ -46,9 +46,7 @@ class AssistantRequest(serializers.Serializer):
     name = NameField(required=False)
     description = ProseField(most=5000)
     greeting = ProseField(most=5000)
-    language = PatternField(
-        r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}", says="a language tag such as en-US"
-    )
+    language = PatternField(LANGUAGE, says="a language tag such as en-US")
     media_stream_url = AddressField(schemes=("wss",))
     sms_webhook_url = AddressField(schemes=_HTTP)
     webhook_url = AddressField(schemes=_HTTP)

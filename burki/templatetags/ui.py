@@ -26,6 +26,9 @@ STATUS: dict[str, tuple[str, str, str]] = {
     "completed": ("Bought", "check", "green"),
     "refused": ("Refused", "cross", "red"),
     "uncertain": ("In doubt", "question", "amber"),
+    # of assistants
+    "assistant_on": ("Active", "check", "green"),
+    "assistant_off": ("Not active", "minus", "neutral"),
     # of many purchases at once, and of their numbers
     "bulk_running": ("Buying", "clock", "blue"),
     "bulk_completed": ("Done", "check", "green"),

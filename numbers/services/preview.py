@@ -120,7 +120,7 @@ def preview_purchase(
         account_level=account_level(terms.account, assistant),
         routing=route,
         assistant=assistant,
-        assistant_ready=assistant is not None and not _unready(assistant),
+        assistant_ready=assistant is not None and not unready(assistant),
         problem=_problem(request, price),
         warnings=_warnings(request, price, limits, assistant, route, sms),
     )
@@ -165,7 +165,7 @@ def _problem(request: PurchaseRequest, price: Price) -> BurkiError | None:
     return None
 
 
-def _unready(assistant: Assistant) -> list[str]:
+def unready(assistant: Assistant) -> list[str]:
     """Why an assistant would not answer a call."""
     reasons = []
     if not assistant.is_active:
@@ -192,7 +192,7 @@ def _warnings(
     if assistant is None:
         found.append("No assistant is chosen: callers will be refused politely until one is.")
     else:
-        found += _unready(assistant)
+        found += unready(assistant)
     if not sms:
         found.append("This number cannot receive SMS.")
     limit, left = limits.monthly_limit, limits.left_after

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from numbers.models import Purchase
 from organizations.models import Membership
-from organizations.permissions import NUMBERS_PURCHASE, NUMBERS_READ
+from organizations.permissions import ASSISTANTS_READ, NUMBERS_PURCHASE, NUMBERS_READ
 
 register = template.Library()
 
@@ -20,6 +20,8 @@ PLACES = [
     ("Buy", "search", "search", NUMBERS_PURCHASE, ("confirm", "buy-many", "buy-many-confirm")),
     ("Purchases", "receipt", "purchases", NUMBERS_READ,
      ("purchase", "purchase-decide", "bulk", "bulks", "bulk-stop")),
+    ("Assistants", "assistant", "assistants", ASSISTANTS_READ,
+     ("assistant", "assistant-new", "assistant-edit", "assistant-delete", "assistant-secret")),
 ]  # fmt: skip
 _OTHERS_SHOWN = 8
 

@@ -4,7 +4,9 @@ import hashlib
 from typing import Any
 from uuid import UUID
 
+import django_filters
 from django.contrib import messages
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -12,15 +14,51 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from burki.paging import keyset_page
 from numbers.exceptions import NotCancellable
-from numbers.models import BulkItem, BulkPurchase
+from numbers.models import BulkItem, BulkPurchase, Purchase
 from numbers.services.bulk import cancel, progress_of
 from numbers.ui import many_words as words
 from numbers.ui.buying import see_other
-from numbers.ui.filters import BulkItemFilters
 from organizations.pages import page
 from organizations.permissions import NUMBERS_PURCHASE, NUMBERS_READ
 
 _SOON, _LATER = 2, 15  # seconds between two looks at one that runs, and at one that only waits
+
+
+class BulkItemFilters(django_filters.FilterSet):
+    """Without `outcome`, numbers that only wait for their turn are left out."""
+
+    _UNTRIED = Q(purchase=None, code="", lane=None)
+    _OUTCOMES = {
+        "bought": Q(purchase__state=Purchase.State.COMPLETED),
+        "open": Q(purchase__state__in=Purchase.LIVE)
+        | Q(purchase=None, code="", lane__isnull=False),
+        "refused": Q(purchase__state=Purchase.State.REFUSED) | ~Q(code=""),
+        "waiting": _UNTRIED,
+    }
+
+    outcome = django_filters.ChoiceFilter(
+        method="filter_outcome",
+        label="Show",
+        empty_label="All that were tried",
+        choices=[
+            ("bought", "Bought"),
+            ("open", "Not settled yet"),
+            ("refused", "Refused or left out"),
+            ("waiting", "Waiting for their turn"),
+        ],
+    )
+
+    class Meta:
+        model = BulkItem
+        fields: list[str] = []
+
+    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
+        if not self.form.cleaned_data.get("outcome"):
+            return queryset.exclude(self._UNTRIED)
+        return super().filter_queryset(queryset)
+
+    def filter_outcome(self, items: QuerySet, name: str, value: str) -> QuerySet:
+        return items.filter(self._OUTCOMES[value])
 
 
 @page(NUMBERS_READ)
@@ -64,7 +102,7 @@ def bulk(request: HttpRequest, pk: UUID) -> HttpResponse:
         "wanted": words.wanted(found.request),
         "standing": standing,
         "cost": words.cost(found, told),
-        "parts": _parts(told),
+        "parts": words.parts(told),
         "filters": chosen.form,
         "page": listed,
         "rows": [(item, words.reason(item)) for item in listed.rows],
@@ -112,14 +150,6 @@ def _without_seen(request: HttpRequest) -> str:
     """What the page had seen, taken out of the address so that no link keeps it."""
     request.GET = request.GET.copy()
     return request.GET.pop("seen", [""])[-1]
-
-
-def _parts(told: dict[str, Any]) -> list[tuple[str, int]]:
-    return [
-        ("green", told["bought"]),
-        ("blue", told["pending"] + told["buying"]),
-        ("amber", told["uncertain"]),
-    ]
 
 
 def _pause(found: BulkPurchase, standing: words.Standing) -> int:

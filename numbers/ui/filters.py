@@ -2,12 +2,12 @@
 
 import django_filters
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 
 from assistants.models import Assistant
 from burki.templatetags.ui import STATUS
 from numbers.filters import PhoneNumberFilter, PurchaseFilter, matching_text
-from numbers.models import BulkItem, PhoneNumber, Purchase
+from numbers.models import PhoneNumber, Purchase
 from organizations.models import Organization, Provider
 
 _NUMBER_STATUS = [(s.value, STATUS[s.value][0]) for s in PhoneNumber.Status if s != "claimed"]
@@ -62,40 +62,3 @@ class PurchaseFilters(PurchaseFilter):
 
     def filter_attention(self, purchases: QuerySet, name: str, value: str) -> QuerySet:
         return purchases.exclude(needs_attention_at=None)
-
-
-class BulkItemFilters(django_filters.FilterSet):
-    """Without `outcome`, numbers that only wait for their turn are left out."""
-
-    _UNTRIED = Q(purchase=None, code="", lane=None)
-    _OUTCOMES = {
-        "bought": Q(purchase__state=Purchase.State.COMPLETED),
-        "open": Q(purchase__state__in=Purchase.LIVE)
-        | Q(purchase=None, code="", lane__isnull=False),
-        "refused": Q(purchase__state=Purchase.State.REFUSED) | ~Q(code=""),
-        "waiting": _UNTRIED,
-    }
-
-    outcome = django_filters.ChoiceFilter(
-        method="filter_outcome",
-        label="Show",
-        empty_label="All that were tried",
-        choices=[
-            ("bought", "Bought"),
-            ("open", "Not settled yet"),
-            ("refused", "Refused or left out"),
-            ("waiting", "Waiting for their turn"),
-        ],
-    )
-
-    class Meta:
-        model = BulkItem
-        fields: list[str] = []
-
-    def filter_queryset(self, queryset: QuerySet) -> QuerySet:
-        if not self.form.cleaned_data.get("outcome"):
-            return queryset.exclude(self._UNTRIED)
-        return super().filter_queryset(queryset)
-
-    def filter_outcome(self, items: QuerySet, name: str, value: str) -> QuerySet:
-        return items.filter(self._OUTCOMES[value])

@@ -84,6 +84,15 @@ def standing(bulk: BulkPurchase, told: dict[str, Any]) -> Standing:
     )
 
 
+def parts(told: dict[str, Any]) -> list[tuple[str, int]]:
+    """The progress as a meter draws it: what is bought, under way, in doubt."""
+    return [
+        ("green", told["bought"]),
+        ("blue", told["pending"] + told["buying"]),
+        ("amber", told["uncertain"]),
+    ]
+
+
 def cost(bulk: BulkPurchase, told: dict[str, Any]) -> str:
     currency = told["currency"] or bulk.organization.limit_currency
     return price(told["cost"], currency)

@@ -1,9 +1,9 @@
 from django.urls import path
 
-from numbers.ui import bulks, buying, inventory, many, purchases
+from numbers.ui import assistants, bulks, buying, inventory, many, overview, purchases
 
 urlpatterns = [
-    path("", inventory.overview, name="overview"),
+    path("", overview.overview, name="overview"),
     path("buy", buying.search, name="search"),
     path("buy/results", buying.results, name="search-results"),
     path("buy/confirm", buying.confirm, name="confirm"),
@@ -18,4 +18,10 @@ urlpatterns = [
     path("purchases/<uuid:pk>/decide", purchases.decide, name="purchase-decide"),
     path("numbers", inventory.numbers, name="numbers"),
     path("numbers/<int:pk>", inventory.number, name="number"),
+    path("assistants", assistants.assistants, name="assistants"),
+    path("assistants/new", assistants.new, name="assistant-new"),
+    path("assistants/<int:pk>", assistants.assistant, name="assistant"),
+    path("assistants/<int:pk>/edit", assistants.edit, name="assistant-edit"),
+    path("assistants/<int:pk>/delete", assistants.delete, name="assistant-delete"),
+    path("assistants/<int:pk>/secret", assistants.secret, name="assistant-secret"),
 ]

@@ -56,6 +56,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "running": _running(organization),
         "spent": _spent(organization),
         "bars": _bars(groups),
+        "unpriced": sum(group["count"] - group["priced"] for group in groups),
         "unused_days": UNUSED_DAYS,
     }
     return render(request, "numbers/overview.html", context)
@@ -152,6 +153,5 @@ def _bars(groups: list[dict[str, Any]]) -> list[Bar]:
 
 
 def _label(group: dict[str, Any]) -> str:
-    count, unknown = group["count"], group["count"] - group["priced"]
-    label = f"{Provider(group['provider']).label}, {count} number{'' if count == 1 else 's'}"
-    return f"{label}, {unknown} of them without a known price" if unknown else label
+    count = group["count"]
+    return f"{Provider(group['provider']).label}, {count} number{'' if count == 1 else 's'}"

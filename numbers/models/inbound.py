@@ -117,6 +117,10 @@ class Call(_Activity):
         GREETING = "greeting", "the assistant's greeting"
         NOTHING = "nothing", "a refusal"
 
+    # Its index is `call_by_assistant`, which answers the statistics alone.
+    assistant = models.ForeignKey(
+        Assistant, on_delete=models.SET_NULL, null=True, related_name="calls", db_index=False
+    )
     call_id = models.CharField(max_length=255, help_text="CallSid, or call_control_id.")
     answered_with = models.CharField(max_length=10, choices=AnsweredWith, blank=True)
     status = models.CharField(max_length=10, choices=Status, default=Status.RINGING)
@@ -131,6 +135,9 @@ class Call(_Activity):
         indexes = [
             models.Index(fields=["number", "-id"], name="call_by_number"),
             models.Index(fields=["organization", "-id"], name="call_by_organization"),
+            models.Index(
+                fields=["assistant"], include=["duration_seconds"], name="call_by_assistant"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -29,6 +29,8 @@ PAGES = {
     "/buy/confirm?provider=twilio&phone_number=%2B14155559999": "member",
     "/buy/many": "member",
     "/buy/many/all": "viewer",
+    "/assistants": "viewer",
+    "/assistants/new": "member",
     "/purchases/{purchase}/decide": "admin",
 }
 ROLES = list(ROLE_SCOPES)

@@ -15,6 +15,7 @@ from organizations.models import Provider, ProviderAccount
 from organizations.permissions import ORGANIZATION_ADMIN
 
 OVERRIDES = ("twilio_config", "telnyx_config")
+ACCOUNTS = ("twilio_account", "telnyx_account")
 
 
 def told(assistant: Assistant) -> dict[str, Any]:
@@ -51,6 +52,22 @@ def apply(
         _remove(assistant, name, actor)
     else:
         change(assistant, given, actor, merge)
+
+
+def choose(
+    assistant: Assistant, name: str, account: ProviderAccount | None, *, actor: Actor
+) -> None:
+    """Let the assistant use an account that the organization has, or none of its own; the caller
+    as for `apply`. Whose money is spent depends on it: it needs `organization:admin`.
+
+    Raises `PermissionDenied`; saving raises for another organization's account.
+    """
+    if getattr(assistant, name) == account:
+        return
+    actor.require(ORGANIZATION_ADMIN, assistant.organization)
+    setattr(assistant, name, account)
+    if name == "telnyx_account":
+        assistant.telnyx_connection_id = ""  # it belongs to the account that was named before
 
 
 def _remove(assistant: Assistant, name: str, actor: Actor) -> None:

@@ -71,7 +71,7 @@ def update_assistant(
     Raises `NotFound`, `PermissionDenied`, `InvalidRequest`, Django's `ValidationError`.
     """
     actor.require(ASSISTANTS_WRITE, organization)
-    if not changes.keys().isdisjoint(overrides.OVERRIDES):
+    if not changes.keys().isdisjoint((*overrides.OVERRIDES, *overrides.ACCOUNTS)):
         lock_organization(organization.pk)  # credentials: the first lock of all
     assistant = _locked(organization, assistant_id)
     before = _values(assistant)
@@ -129,10 +129,13 @@ def read_assistant(organization: Organization, assistant_id: int) -> Assistant:
 
 
 def _change(assistant: Assistant, changes: dict[str, Any], actor: Actor, *, merge: bool) -> None:
+    for name in overrides.ACCOUNTS:
+        if name in changes:
+            overrides.choose(assistant, name, changes[name], actor=actor)
     for name, value in changes.items():
         if name == "settings":
             assistant.settings = _settings(assistant.settings, value, merge)
-        elif name not in overrides.OVERRIDES:
+        elif name not in (*overrides.OVERRIDES, *overrides.ACCOUNTS):
             setattr(assistant, name, value)
     for name in overrides.OVERRIDES:
         if name in changes:

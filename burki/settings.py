@@ -271,6 +271,8 @@ TELNYX_PUBLIC_KEY = env.str("TELNYX_PUBLIC_KEY", default="")
 DEFAULT_MONTHLY_LIMIT = (
     Decimal(env.str("DEFAULT_MONTHLY_LIMIT")) if env.str("DEFAULT_MONTHLY_LIMIT", "") else None
 )
+# From this total on, whoever buys many numbers on the staff pages types it (in its currency).
+CONFIRM_TYPED_ABOVE = Decimal(env.str("CONFIRM_TYPED_ABOVE", default="100"))
 
 # Multiply every waiting time: of requests to providers, and of settling what is in doubt. Only
 # tests change them, all together.

@@ -39,8 +39,12 @@ class AssistantAnswer(Answer):
     telnyx_connection_id = serializers.CharField(allow_null=True)
     is_active = serializers.BooleanField()
     phone_numbers = serializers.ListField(child=serializers.CharField())
-    call_count = serializers.IntegerField(allow_null=True, help_text="null: not counted.")
-    total_duration = serializers.IntegerField(allow_null=True, help_text="null: not counted.")
+    call_count = serializers.IntegerField(
+        allow_null=True, help_text="Calls that it had. null: not counted, see `include_stats`."
+    )
+    total_duration = serializers.IntegerField(
+        allow_null=True, help_text="Seconds of all its calls. null: not counted."
+    )
     created_at = Instant()
     updated_at = Instant()
     twilio_config = TwilioOverride(allow_null=True)

@@ -37,7 +37,7 @@ class AssistantFilter(ActiveFilter):
         return rows.filter(created_by_key=actor.api_key)
 
     def nothing_more(self, rows: QuerySet, name: str, value: bool) -> QuerySet:
-        """Every answer has the fields for statistics."""
+        """They are counted for the rows of the page, by the view."""
         return rows
 
 

@@ -52,8 +52,8 @@ _ASSISTANT: dict[str, Any] = {
     "telnyx_connection_id": None,
     "is_active": True,
     "phone_numbers": ["+14155551234"],
-    "call_count": None,
-    "total_duration": None,
+    "call_count": 12,
+    "total_duration": 1830,
     "created_at": _WHEN,
     "updated_at": _WHEN,
     "twilio_config": None,
@@ -91,13 +91,13 @@ ASSISTANTS = {
             *query_of(
                 AssistantFilter,
                 my_assistants_only="Those that the caller made.",
-                include_stats="Changes nothing: every answer has the fields.",
+                include_stats="Count the calls of each; without it those two fields are null.",
             ),
             parameter("query", "skip", {"type": "integer", "minimum": 0, "maximum": 10**9}),
             *paging(SkipPagination),
         ],
         answer=answers.AssistantAnswer(many=True),
-        examples={"One assistant": [_ASSISTANT]},
+        examples={"One assistant, with include_stats=true": [_ASSISTANT]},
         headers={200: ["Link"]},
         errors=[wrong_limit(SkipPagination), _wrong_filter(AssistantFilter, active_only="x")],
     ),
@@ -108,7 +108,9 @@ ASSISTANTS = {
         request_examples={"An assistant": _NEW},
         answer=answers.AssistantAnswer,
         status=201,
-        examples={"An assistant": _ASSISTANT | {"phone_numbers": []}},
+        examples={
+            "An assistant": _ASSISTANT | {"phone_numbers": [], "call_count": 0, "total_duration": 0}
+        },
         errors=_WRONG_FIELDS,
     ),
     "retrieve": _operation(

@@ -12,7 +12,7 @@ from assistants.api.fields import (
     PatternField,
     ProseField,
 )
-from assistants.models import Assistant
+from assistants.models import LANGUAGE, Assistant
 from burki.errors import InvalidRequest
 from burki.fields import StrictBoolean
 from burki.text import instant
@@ -24,6 +24,7 @@ _READ_ONLY = frozenset(
     ["id", "organization_id", "user_id", "call_count", "total_duration", "phone_numbers"]
     + ["created_at", "updated_at"]
 )
+_NOT_COUNTED = {"call_count": None, "total_duration": None}
 # Settings that we do not read, but whose type clients rely on. Null is fine everywhere.
 _OBJECTS = (
     "llm_provider_config", "llm_settings", "llm_fallback_providers", "tts_settings",
@@ -46,9 +47,7 @@ class AssistantRequest(serializers.Serializer):
     name = NameField(required=False)
     description = ProseField(most=5000)
     greeting = ProseField(most=5000)
-    language = PatternField(
-        r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}", says="a language tag such as en-US"
-    )
+    language = PatternField(LANGUAGE, says="a language tag such as en-US")
     media_stream_url = AddressField(schemes=("wss",))
     sms_webhook_url = AddressField(schemes=_HTTP)
     webhook_url = AddressField(schemes=_HTTP)
@@ -115,9 +114,13 @@ def settings_of(data: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def assistant_answer(assistant: Assistant) -> dict[str, Any]:
+def assistant_answer(
+    assistant: Assistant, statistics: dict[int, dict[str, int]] | None = None
+) -> dict[str, Any]:
     """An assistant of `Assistant.objects.told()`. Its settings stand beside our own fields, which
-    win; secrets among them are told by their last four characters."""
+    win; secrets among them are told by their last four characters. Without `call_statistics` those
+    are null: 0 would be a lie."""
+    calls = statistics[assistant.pk] if statistics is not None else _NOT_COUNTED
     return opaque.shown(assistant.settings) | {
         "id": assistant.pk,
         "organization_id": assistant.organization_id,
@@ -133,9 +136,7 @@ def assistant_answer(assistant: Assistant) -> dict[str, Any]:
         "telnyx_connection_id": assistant.telnyx_connection_id or None,
         "is_active": assistant.is_active,
         "phone_numbers": [number.phone_number for number in assistant.live_numbers],
-        # Calls are not counted: null says "not known", 0 would be a lie.
-        "call_count": None,
-        "total_duration": None,
+        **calls,
         "created_at": instant(assistant.created_at),
         "updated_at": instant(assistant.updated_at),
         **overrides.told(assistant),

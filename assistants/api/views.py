@@ -18,7 +18,7 @@ from assistants.api.serializers import (
     changes_of,
 )
 from assistants.llm_providers import LLM_PROVIDERS
-from assistants.models import Assistant
+from assistants.models import Assistant, call_statistics
 from assistants.services import (
     create_assistant,
     delete_assistant,
@@ -61,7 +61,9 @@ class AssistantViewSet(GenericViewSet):
         """A bare array, newest first."""
         rows = filtered(AssistantFilter, self.get_queryset().told(), request.query_params, request)
         page = self.paginate_queryset(rows)
-        return self.get_paginated_response([assistant_answer(row) for row in page])
+        counted = request.query_params.get("include_stats", "").lower() in ("true", "1")
+        statistics = call_statistics(page) if counted else None
+        return self.get_paginated_response([assistant_answer(row, statistics) for row in page])
 
     def create(self, request) -> Response:
         """Fields without a meaning here are kept as settings and given back as they came."""
@@ -117,7 +119,7 @@ class AssistantViewSet(GenericViewSet):
             raise NotFound(
                 f"Assistant assigned to phone number {phone_number} not found in your organization"
             )
-        return Response(assistant_answer(assistant))
+        return Response(assistant_answer(assistant, call_statistics([assistant])))
 
     @action(detail=False, methods=["get"], url_path="me/organization")
     def my_organization(self, request) -> Response:
@@ -173,4 +175,4 @@ class AssistantViewSet(GenericViewSet):
 
     def _told(self, assistant_id: str | int) -> dict[str, Any]:
         assistant = read_assistant(self.request.organization, int(assistant_id))
-        return assistant_answer(assistant)
+        return assistant_answer(assistant, call_statistics([assistant]))

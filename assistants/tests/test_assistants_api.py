@@ -59,7 +59,7 @@ def test_everything_that_is_given_comes_back_exactly(client, organization):
     assert list(read["custom_settings"]) == ["z", "a"]
     assert read["organization_id"] == organization.pk
     assert read["phone_numbers"] == []
-    assert (read["call_count"], read["total_duration"]) == (None, None)
+    assert (read["call_count"], read["total_duration"]) == (0, 0)
     assert read["created_at"].endswith("Z") and read["updated_at"].endswith("Z")
 
 

@@ -5,11 +5,13 @@ import re
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from assistants.models import Assistant
 from assistants.tests.helpers import ASSISTANTS, give_number, one, parsed
 from burki.testing import make_assistant, make_client, make_user, post
+from numbers.models import Call
 
 pytestmark = pytest.mark.django_db
 
@@ -22,6 +24,58 @@ def make_many(organization, count: int) -> list[int]:
         for n in range(count)
     )
     return [row.pk for row in rows][::-1]
+
+
+def make_calls(assistant, *durations: int | None) -> None:
+    account = assistant.organization.provider_accounts.get(provider="twilio")
+    start = Call.objects.count()
+    Call.objects.bulk_create(
+        Call(
+            account=account,
+            provider="twilio",
+            organization=assistant.organization,
+            assistant=assistant,
+            call_id=f"CA{n}",
+            started_at=timezone.now(),
+            duration_seconds=seconds,
+        )
+        for n, seconds in enumerate(durations, start=start)
+    )
+
+
+def told_calls(item: dict) -> tuple:
+    return item["call_count"], item["total_duration"]
+
+
+def test_calls_are_counted_where_one_asks_for_it(client, organization):
+    busy, idle = make_assistant(organization, "Busy"), make_assistant(organization, "Idle")
+    give_number(organization, busy, "+14155551234")
+    make_calls(busy, 30, None, 12)
+
+    plain = client.get(ASSISTANTS).json()
+    counted = client.get(f"{ASSISTANTS}?include_stats=true").json()
+
+    assert [told_calls(item) for item in plain] == [(None, None)] * 2
+    assert [told_calls(item) for item in counted] == [(0, 0), (3, 42)]
+    for path in (one(busy.pk), f"{ASSISTANTS}/by-phone/+14155551234"):
+        assert told_calls(client.get(path).json()) == (3, 42)
+    assert told_calls(client.get(one(idle.pk)).json()) == (0, 0)
+
+
+@pytest.mark.parametrize("query", ["", "&include_stats=true"])
+def test_counting_costs_one_query_for_ten_or_two_hundred(client, organization, query):
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as caught:
+            assert client.get(f"{ASSISTANTS}?limit=200{query}").status_code == 200
+        return len(caught)
+
+    make_many(organization, 10)
+    client.get(ASSISTANTS)  # notes when the key was last used
+    few = queries()
+    make_many(organization, 190)
+    make_calls(Assistant.objects.earliest("pk"), *range(50))
+
+    assert queries() == few
 
 
 def ids(response) -> list[int]:
@@ -165,7 +219,7 @@ def test_numbers_in_answers_are_sorted_strings(client, organization, assistant):
     for number in ("+14155550002", "+14155550001"):
         give_number(organization, assistant, number)
 
-    (told,) = client.get(ASSISTANTS).json()
+    (told,) = client.get(f"{ASSISTANTS}?include_stats=true").json()
 
     assert told["phone_numbers"] == ["+14155550001", "+14155550002"]
     assert client.get(one(assistant.pk)).json() == told

@@ -46,6 +46,18 @@ STATUS: dict[str, tuple[str, str, str]] = {
     "failed": ("Failed", "cross", "red"),
     "abandoned": ("Abandoned", "minus", "neutral"),
     "failing": ("Failing", "hand", "amber"),
+    # of assistants
+    "assistant_on": ("Active", "check", "green"),
+    "assistant_off": ("Not active", "minus", "neutral"),
+    # of many purchases at once, and of their numbers
+    "bulk_running": ("Buying", "clock", "blue"),
+    "bulk_completed": ("Done", "check", "green"),
+    "bulk_stopped": ("Stopped", "hand", "amber"),
+    "bulk_cancelled": ("Stopped by a person", "minus", "neutral"),
+    "bought": ("Bought", "check", "green"),
+    "buying": ("Ordering", "clock", "blue"),
+    "skipped": ("Left out", "minus", "neutral"),
+    "waiting": ("Waiting", "clock", "neutral"),
     # of both
     "needs_person": ("Needs a person", "hand", "red"),
     # of what the provider has set for a number

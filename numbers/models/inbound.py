@@ -117,6 +117,10 @@ class Call(_Activity):
         GREETING = "greeting", "the assistant's greeting"
         NOTHING = "nothing", "a refusal"
 
+    # Its index is `call_by_assistant`, which answers the statistics alone.
+    assistant = models.ForeignKey(
+        Assistant, on_delete=models.SET_NULL, null=True, related_name="calls", db_index=False
+    )
     call_id = models.CharField(max_length=255, help_text="CallSid, or call_control_id.")
     answered_with = models.CharField(max_length=10, choices=AnsweredWith, blank=True)
     status = models.CharField(max_length=10, choices=Status, default=Status.RINGING)
@@ -132,6 +136,9 @@ class Call(_Activity):
             models.Index(fields=["number", "-id"], name="call_by_number"),
             models.Index(fields=["number", "-started_at", "-id"], name="call_of_number_by_time"),
             models.Index(fields=["organization", "-started_at", "-id"], name="call_by_time"),
+            models.Index(
+                fields=["assistant"], include=["duration_seconds"], name="call_by_assistant"
+            ),
         ]
 
     def __str__(self) -> str:

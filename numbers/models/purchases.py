@@ -94,6 +94,14 @@ class Purchase(Settled):
             models.Index(fields=["number"], name="purchase_by_number"),
             models.Index(fields=["provider", "phone_number", "-id"], name="purchase_by_phone"),
             models.Index(
+                fields=["organization"],
+                condition=Q(needs_attention_at__isnull=False),
+                name="purchase_needs_person",
+            ),
+            models.Index(
+                fields=["organization"], condition=Q(state="uncertain"), name="purchase_in_doubt"
+            ),
+            models.Index(
                 fields=["next_look_at"],
                 condition=Q(next_look_at__isnull=False),
                 name="purchase_to_settle",

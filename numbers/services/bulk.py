@@ -1,13 +1,14 @@
 """Asking for many numbers at once: accepted here, bought one by one by the worker
 (`numbers.services.bulk_work`), each through `purchase_number`."""
 
-from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q, Sum
+from django.db.models import Count, F, Max, Q, Sum
 from django.db.models.functions import Coalesce, Now
 
 from assistants.models import Assistant
@@ -163,21 +164,46 @@ def end(bulk: BulkPurchase, state: str, *, code: str = "", reason: str = "") -> 
 
 # --- How far it is -------------------------------------------------------------------------------
 
+OUTCOMES = ("bought", "pending", "uncertain", "buying", "refused", "skipped", "waiting")
+_COUNTED = ("bought", "pending", "uncertain", "buying")  # as `taken`
 _TAKEN = (Purchase.State.COMPLETED, *Purchase.LIVE)
+_EACH = Coalesce(F("purchase__monthly_cost"), F("monthly_cost"), Decimal(0)) + Coalesce(
+    F("purchase__setup_cost"), F("setup_cost"), Decimal(0)
+)
 
 
 def progress(bulk: BulkPurchase) -> dict[str, Any]:
     """Its numbers by outcome, and what they cost: set-up fees and first months of all that are
     bought, pending, uncertain or being bought."""
-    rows = bulk.items.values_list("purchase__state", "lane", "code").order_by()
-    counts = Counter(
-        BulkItem(
-            lane=lane, code=code, purchase=None if state is None else Purchase(state=state)
-        ).outcome
-        for state, lane, code in rows
+    found = progress_of([bulk])[bulk.pk]
+    return {name: found[name] for name in (*OUTCOMES, "cost")}
+
+
+def progress_of(bulks: Iterable[BulkPurchase]) -> dict[UUID, dict[str, Any]]:
+    """That of each, in one query; with the `currency` of what was bought so far, "" of nothing."""
+    found = {
+        bulk.pk: dict.fromkeys(OUTCOMES, 0) | {"cost": Decimal(0), "currency": ""} for bulk in bulks
+    }
+    rows = (
+        BulkItem.objects.filter(bulk__in=found)
+        .order_by()
+        .values(
+            "bulk_id", "purchase__state", waits=Q(lane=None), tried=Q(purchase=None) & ~Q(code="")
+        )
+        .annotate(n=Count("*"), cost=Sum(_EACH), currency=Max("purchase__currency"))
     )
-    names = ("bought", "pending", "uncertain", "buying", "refused", "skipped", "waiting")
-    return {name: counts[name] for name in names} | {"cost": cost(bulk)}
+    for row in rows:
+        state, bulk = row["purchase__state"], found[row["bulk_id"]]
+        item = BulkItem(
+            lane=None if row["waits"] else 0,
+            code="skipped" if row["tried"] else "",
+            purchase=None if state is None else Purchase(state=state),
+        )
+        bulk[item.outcome] += row["n"]
+        if item.outcome in _COUNTED:
+            bulk["cost"] += row["cost"]
+            bulk["currency"] = bulk["currency"] or row["currency"] or ""
+    return found
 
 
 def taken() -> Q:
@@ -186,7 +212,4 @@ def taken() -> Q:
 
 
 def cost(bulk: BulkPurchase) -> Decimal:
-    each = Coalesce(F("purchase__monthly_cost"), F("monthly_cost"), Decimal(0)) + Coalesce(
-        F("purchase__setup_cost"), F("setup_cost"), Decimal(0)
-    )
-    return bulk.items.filter(taken()).aggregate(total=Sum(each))["total"] or Decimal(0)
+    return bulk.items.filter(taken()).aggregate(total=Sum(_EACH))["total"] or Decimal(0)

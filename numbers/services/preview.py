@@ -22,7 +22,7 @@ from numbers.models.fields import uuid7
 from numbers.providers.base import Price, Routing
 from numbers.providers.registry import driver_for
 from numbers.services import routing, spending
-from numbers.services.preparing import Terms, find_terms
+from numbers.services.preparing import find_terms
 from numbers.services.requests import PurchaseRequest, clean_request, holder
 from organizations.actors import Actor
 from organizations.models import Organization, ProviderAccount
@@ -110,41 +110,46 @@ def preview_purchase(
         raise PreviewFailed.because_of(request.provider, error) from error
     sms = terms.offer is None or terms.offer.capabilities.get("sms", True)
     route = connections if driver.uses_connections else routing.addresses(uuid7(), sms=sms)
-    limits = _limits(organization, price)
+    limits = limits_after(organization, _due(price), numbers=1)
     return Preview(
         phone_number=phone_number,
         provider=request.provider,
         price=price,
         limits=limits,
         account=terms.account,
-        account_level=_level(terms, assistant),
+        account_level=account_level(terms.account, assistant),
         routing=route,
         assistant=assistant,
-        assistant_ready=assistant is not None and not _unready(assistant),
+        assistant_ready=assistant is not None and not unready(assistant),
         problem=_problem(request, price),
         warnings=_warnings(request, price, limits, assistant, route, sms),
     )
 
 
-def _limits(organization: Organization, price: Price) -> Limits:
+def limits_after(organization: Organization, due: Decimal | None, *, numbers: int) -> Limits:
+    """Where the limits would stand after so many more numbers that are `due` so much this month
+    together, None if nobody knows."""
     committed = spending.committed(organization)
-    limit, left = organization.monthly_limit, None
-    if limit is not None and price.monthly is not None:
-        left = limit - committed - price.monthly - (price.setup or Decimal(0))
-    numbers = PhoneNumber.objects.live().filter(organization=organization).count()
+    limit = organization.monthly_limit
+    owned = PhoneNumber.objects.live().filter(organization=organization).count()
     return Limits(
         monthly_limit=limit,
         committed=committed,
-        left_after=left,
+        left_after=None if limit is None or due is None else limit - committed - due,
         currency=organization.limit_currency,
         number_limit=organization.number_limit,
-        numbers_after=numbers + 1,
+        numbers_after=owned + numbers,
     )
 
 
-def _level(terms: Terms, assistant: Assistant | None) -> str:
-    named = assistant.account_for(terms.account.provider) if assistant else None
-    return "assistant" if named is not None else terms.account.source
+def account_level(account: ProviderAccount, assistant: Assistant | None) -> str:
+    """On which level the account was found that pays: assistant, organization or environment."""
+    named = assistant.account_for(account.provider) if assistant else None
+    return "assistant" if named is not None else account.source
+
+
+def _due(price: Price) -> Decimal | None:
+    return None if price.monthly is None else price.monthly + (price.setup or Decimal(0))
 
 
 def _problem(request: PurchaseRequest, price: Price) -> BurkiError | None:
@@ -160,7 +165,7 @@ def _problem(request: PurchaseRequest, price: Price) -> BurkiError | None:
     return None
 
 
-def _unready(assistant: Assistant) -> list[str]:
+def unready(assistant: Assistant) -> list[str]:
     """Why an assistant would not answer a call."""
     reasons = []
     if not assistant.is_active:
@@ -187,7 +192,7 @@ def _warnings(
     if assistant is None:
         found.append("No assistant is chosen: callers will be refused politely until one is.")
     else:
-        found += _unready(assistant)
+        found += unready(assistant)
     if not sms:
         found.append("This number cannot receive SMS.")
     limit, left = limits.monthly_limit, limits.left_after

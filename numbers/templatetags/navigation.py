@@ -10,6 +10,7 @@ from django.urls import reverse
 from numbers.models import Purchase
 from organizations.models import Membership
 from organizations.permissions import (
+    ASSISTANTS_READ,
     MANAGE_MEMBERS,
     NUMBERS_PURCHASE,
     NUMBERS_READ,
@@ -31,11 +32,14 @@ _OF_NUMBERS = (
 PLACES = [
     ("Overview", "home", "overview", NUMBERS_READ, ()),
     ("Numbers", "phone", "numbers", NUMBERS_READ, _OF_NUMBERS),
-    ("Buy", "search", "search", NUMBERS_PURCHASE, ("confirm",)),
-    ("Purchases", "receipt", "purchases", NUMBERS_READ, ("purchase", "purchase-decide")),
+    ("Buy", "search", "search", NUMBERS_PURCHASE, ("confirm", "buy-many", "buy-many-confirm")),
+    ("Purchases", "receipt", "purchases", NUMBERS_READ,
+     ("purchase", "purchase-decide", "bulk", "bulks", "bulk-stop")),
+    ("Assistants", "assistant", "assistants", ASSISTANTS_READ,
+     ("assistant", "assistant-new", "assistant-edit", "assistant-delete", "assistant-secret")),
     ("Calls and messages", "message", "calls", NUMBERS_READ, ()),
     ("Spending", "coins", "spending", NUMBERS_READ, ("unused-numbers",)),
-]
+]  # fmt: skip
 SETTINGS = [
     ("Credentials", "card", "settings-credentials", ORGANIZATION_ADMIN,
      ("settings-credential", "settings-credential-add", "settings-credential-secret",

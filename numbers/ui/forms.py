@@ -83,6 +83,11 @@ def _for_people(sentence: str, form: forms.Form) -> str:
     return f"{form.fields[name].label} {rest}." if name in form.fields else f"{sentence}."
 
 
+def without_separators(written: str) -> str:
+    """A number without the blanks, dots, dashes and brackets that people write."""
+    return _SEPARATORS.sub("", written)
+
+
 class NumberForm(forms.Form):
     """Exactly one number at one provider. People may write it with blanks and dashes."""
 
@@ -95,7 +100,7 @@ class NumberForm(forms.Form):
     )
 
     def clean_phone_number(self) -> str:
-        number = _SEPARATORS.sub("", self.cleaned_data["phone_number"])
+        number = without_separators(self.cleaned_data["phone_number"])
         if not is_e164(number):
             raise forms.ValidationError(
                 "Write the number with a plus and its country code, such as +14155551234."

@@ -126,14 +126,18 @@ def outcome(purchase: Purchase) -> Outcome:
                     "Do not buy it again: we find out, and this page tells you.",
                 ],
             )
-    reason = _REASONS.get(purchase.refusal_code, "The provider refused the order.")
     how = _HOW.get(purchase.evidence, "")
     return Outcome(
         colour="red",
         icon="cross",
         headline="Not bought. Nothing was charged",
-        sentences=[f"{reason} {how}".strip()],
+        sentences=[f"{refusal(purchase)} {how}".strip()],
     )
+
+
+def refusal(purchase: Purchase) -> str:
+    """Why it was refused."""
+    return _REASONS.get(purchase.refusal_code, "The provider refused the order.")
 
 
 def costs(purchase: Purchase) -> str:

@@ -16,14 +16,8 @@ from organizations.permissions import ASSISTANTS_WRITE
 
 _LARGEST_ID = 2**63 - 1  # what PostgreSQL's bigint holds
 # What decides whether an assistant may have a number, and which account pays for it.
-_DECIDES = (
-    "organization",
-    "name",
-    "is_active",
-    "twilio_account",
-    "telnyx_account",
-    "telnyx_connection_id",
-)
+_PAYING = ("twilio_account", "telnyx_account")
+_DECIDES = ("organization", "name", "is_active", "telnyx_connection_id", *_PAYING)
 _CHANGEABLE = [
     field
     for field in Assistant._meta.concrete_fields
@@ -117,10 +111,13 @@ def delete_assistant(*, actor: Actor, organization: Organization, assistant_id: 
     return assistant
 
 
-def get_assistant(organization: Organization, assistant_id: int) -> Assistant:
+def get_assistant(
+    organization: Organization, assistant_id: int, *, lean: bool = False
+) -> Assistant:
     """The organization's assistant with this id; another tenant's is not found, like no one's.
-    Read in full only where somebody asks for more than what decides a purchase."""
-    return _found(Assistant.objects.only(*_DECIDES), organization, assistant_id, where="")
+    `lean` reads only what decides a purchase, and the rest where somebody asks for it."""
+    rows = Assistant.objects.only(*_DECIDES) if lean else Assistant.objects.select_related(*_PAYING)
+    return _found(rows, organization, assistant_id, where="")
 
 
 def read_assistant(organization: Organization, assistant_id: int) -> Assistant:

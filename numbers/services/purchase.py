@@ -121,7 +121,7 @@ def _attempt(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> Purc
         return answer(repeat, replayed=True)
     assistant = None
     if request.assistant_id is not None:
-        assistant = get_assistant(request.organization, request.assistant_id)
+        assistant = get_assistant(request.organization, request.assistant_id, lean=True)
     if (held := holder(request)) is not None:
         return _answer_held(request, held, actor)
 
@@ -146,7 +146,7 @@ def _attempt(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> Purc
             return _answer_held(request, held, actor)
         if isinstance(error, IntegrityError):
             if request.assistant_id is not None:
-                get_assistant(request.organization, request.assistant_id)
+                get_assistant(request.organization, request.assistant_id, lean=True)
             raise _gave_up() from None  # … and has given it back since
         if isinstance(error, MonthlyLimitExceeded):
             announcing.limit_stopped_purchase(request.organization)

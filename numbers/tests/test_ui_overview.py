@@ -61,13 +61,13 @@ def test_everything_that_needs_somebody_has_a_tile_that_leads_to_it(
         "/purchases?attention=yes": "2",
         "/settings/credentials": "1",
         "/purchases?state=uncertain": "1",
-        "/numbers?proof=drifted": "3",
+        "/numbers?verdict=drifted": "3",
         "/numbers?status=active&assistant=none": "2",
-        "/numbers?status=active&unused=30": "5",
+        "/numbers/unused": "5",
         "/numbers?status=active": "14",
         "/numbers?status=pending": "0",
         "/numbers?status=releasing": "0",
-        "/purchases": "$16.10",
+        "/spending": "$16.10",
     }
     assert "12.50 left" in words(page)
 
@@ -97,7 +97,7 @@ def test_unused_is_an_active_number_that_nobody_reached_for_30_days(
 ):
     make_numbers(organization, 1, assistant=assistant, **over)
 
-    assert ("/numbers?status=active&unused=30" in tiles(browser.get("/"))) == unused
+    assert ("/numbers/unused" in tiles(browser.get("/"))) == unused
 
 
 def test_running_bulk_purchases_are_shown_with_how_far_they_are(browser, organization):
@@ -182,7 +182,7 @@ def test_nothing_of_another_organization_is_counted(browser, organization, other
     page = browser.get("/")
 
     assert tiles(page)["/numbers?status=active"] == "1"
-    assert "/numbers?proof=drifted" not in tiles(page)
+    assert "/numbers?verdict=drifted" not in tiles(page)
     assert "/purchases?attention=yes" not in tiles(page)
     assert "Being bought now" not in words(page)
 

@@ -340,7 +340,7 @@ def test_the_overview_leads_to_unused_numbers_and_to_spending(browser, organizat
     page = text(browser.get("/"))
 
     assert 'href="/numbers/unused"' in page and 'href="/spending"' in page
-    assert "number without a call or message for 30 days" in words(browser.get("/"))
+    assert "active, and no call or message for 30 days" in words(browser.get("/"))
 
 
 @pytest.mark.parametrize("address", ["/spending", "/numbers/unused", "/numbers/unused?days=0"])

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -39,6 +40,10 @@ def limited(organization, amount: str) -> None:
     organization.save()
 
 
+def known_since_they_were_bought() -> None:
+    PhoneNumber.objects.update(created_at=F("purchased_at"))
+
+
 # --- Worth a look ---------------------------------------------------------------------------------
 
 
@@ -49,6 +54,7 @@ def test_everything_that_needs_somebody_has_a_tile_that_leads_to_it(
     make_numbers(organization, 2, start=4)
     make_numbers(organization, 3, start=6, assistant=assistant, webhook_verdict="drifted")
     make_numbers(organization, 5, start=9, assistant=assistant, purchased_at=LONG_AGO)
+    known_since_they_were_bought()
     make_purchases(organization, 1, start=20, state="uncertain")
     make_purchases(organization, 2, start=21, needs_attention_at=timezone.now())
     account = organization.provider_accounts.get(provider="twilio")
@@ -96,6 +102,7 @@ def test_unused_is_an_active_number_that_nobody_reached_for_30_days(
     browser, organization, assistant, over, unused
 ):
     make_numbers(organization, 1, assistant=assistant, **over)
+    known_since_they_were_bought()
 
     assert ("/numbers/unused" in tiles(browser.get("/"))) == unused
 

@@ -1,15 +1,17 @@
 from collections.abc import Iterable
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.db import models
-from django.db.models import Count, Prefetch, Sum
+from django.db.models import Count, OuterRef, Sum
 
 from assistants import opaque
 from assistants.fields import ExactJSONField
 from organizations.models import ApiKey, Organization, Provider, ProviderAccount, User
 
 LANGUAGE = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,2}"  # a language tag, such as en-US
+NUMBERS_TOLD = 100  # of one assistant, in an answer
 
 
 class AssistantQuerySet(models.QuerySet):
@@ -22,11 +24,12 @@ class AssistantQuerySet(models.QuerySet):
         return self.filter(phone_numbers__in=numbers).order_by("-phone_numbers__pk")
 
     def told(self) -> "AssistantQuerySet":
-        """With everything that an answer tells of an assistant, in two queries for any number of
-        rows: `live_numbers` are its numbers, but for those only being bought or given back."""
-        numbers = _live_numbers().only("assistant_id", "phone_number").order_by("phone_number")
-        return self.select_related("twilio_account", "telnyx_account").prefetch_related(
-            Prefetch("phone_numbers", numbers, to_attr="live_numbers")
+        """With everything that an answer tells of an assistant, in one query for any number of
+        rows: `numbers_told` are its numbers, but for those only being bought or given back; of
+        very many the newest `NUMBERS_TOLD`."""
+        numbers = _live_numbers().filter(assistant=OuterRef("pk")).order_by("-pk")
+        return self.select_related("twilio_account", "telnyx_account").annotate(
+            numbers_told=ArraySubquery(numbers.values("phone_number")[:NUMBERS_TOLD])
         )
 
 

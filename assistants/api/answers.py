@@ -38,7 +38,10 @@ class AssistantAnswer(Answer):
     messaging_service_sid = serializers.CharField(allow_null=True)
     telnyx_connection_id = serializers.CharField(allow_null=True)
     is_active = serializers.BooleanField()
-    phone_numbers = serializers.ListField(child=serializers.CharField())
+    phone_numbers = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Of more than 100 the newest; all of them are a list of their own.",
+    )
     call_count = serializers.IntegerField(
         allow_null=True, help_text="Calls that it had. null: not counted, see `include_stats`."
     )

@@ -34,7 +34,7 @@ def exported(rows: QuerySet) -> list[dict[str, Any]]:
             "description": row.description or None,
             "language": row.language,
             "is_active": row.is_active,
-            "phone_numbers": [number.phone_number for number in row.live_numbers],
+            "phone_numbers": sorted(row.numbers_told),
             "media_stream_url": row.media_stream_url or None,
             "sms_webhook_url": row.sms_webhook_url or None,
             "webhook_url": row.webhook_url or None,

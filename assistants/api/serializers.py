@@ -135,7 +135,7 @@ def assistant_answer(
         "messaging_service_sid": assistant.messaging_service_sid or None,
         "telnyx_connection_id": assistant.telnyx_connection_id or None,
         "is_active": assistant.is_active,
-        "phone_numbers": [number.phone_number for number in assistant.live_numbers],
+        "phone_numbers": sorted(assistant.numbers_told),
         **calls,
         "created_at": instant(assistant.created_at),
         "updated_at": instant(assistant.updated_at),

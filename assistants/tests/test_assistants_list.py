@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 from assistants.models import Assistant
 from assistants.tests.helpers import ASSISTANTS, give_number, one, parsed
 from burki.testing import make_assistant, make_client, make_user, post
-from numbers.models import Call
+from numbers.models import Call, PhoneNumber
 
 pytestmark = pytest.mark.django_db
 
@@ -223,3 +223,23 @@ def test_numbers_in_answers_are_sorted_strings(client, organization, assistant):
 
     assert told["phone_numbers"] == ["+14155550001", "+14155550002"]
     assert client.get(one(assistant.pk)).json() == told
+
+
+def test_of_very_many_numbers_an_assistant_tells_the_newest_hundred(client, organization):
+    assistant = make_assistant(organization, "Desk")
+    account = organization.provider_accounts.get(provider="twilio")
+    PhoneNumber.objects.bulk_create(
+        PhoneNumber(
+            organization=organization,
+            account=account,
+            provider="twilio",
+            phone_number=f"+1415555{line:04}",
+            assistant=assistant,
+            status="active",
+        )
+        for line in range(130)
+    )
+
+    told = client.get(f"/api/v1/assistants/{assistant.pk}").json()["phone_numbers"]
+
+    assert told == [f"+1415555{line:04}" for line in range(30, 130)]

@@ -14,7 +14,7 @@ import django  # noqa: E402
 
 django.setup()
 
-from burki.bench import bulk, buying, calls, million  # noqa: E402
+from burki.bench import bulk, buying, calls, million, soak  # noqa: E402
 from burki.bench.load import Drivers  # noqa: E402
 from burki.bench.site import site  # noqa: E402
 from burki.bench.table import Table  # noqa: E402
@@ -24,6 +24,7 @@ SECTIONS: dict[str, list[Callable]] = {
     "calls": [calls.answering],
     "bulk": [bulk.buying_many],
     "million": [million.reading],
+    "soak": [soak.soaking],
 }
 
 

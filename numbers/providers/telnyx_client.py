@@ -47,7 +47,7 @@ class TelnyxClient:
             **arguments,
         )
         raise_for_error(response, messages(response.text), CODES, spends=spends)
-        if method == "DELETE":
+        if method == "DELETE" and response.status_code == 204:
             return {}
         return read_json(response, spends=spends)
 

@@ -113,6 +113,9 @@ class _Transport(HttpClient):
             auth=auth,
         )
         raise_for_error(response, messages(response.text), CODES, spends=self._spends)
+        if method == "DELETE" and response.status_code != 204:
+            # The SDK takes every 2xx for done, whatever stood between Twilio and us said.
+            raise OutcomeUnknown(provider_message="Twilio's answer could not be read.")
         listed = next((rows for path, rows in _LISTS.items() if path.search(address.path)), None)
         if method == "GET" and listed is not None:
             rows = read_json(response, spends=False).get(listed)

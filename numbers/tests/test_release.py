@@ -204,6 +204,23 @@ def test_a_release_that_never_arrived_is_uncertain_and_ends_with_the_number_ours
 
 
 @pytest.mark.parametrize("provider", ["twilio", "telnyx"])
+@pytest.mark.parametrize("status", [200, 202])
+def test_an_answer_that_is_not_the_providers_releases_nothing(
+    client, organization, sandbox, provider, status
+):
+    number = bought(organization, TWILIO_NUMBER, provider)
+    sandbox.add_fault(method="DELETE", status=status, action="garbage")
+
+    response = post(client, RELEASE, {"phone_number": TWILIO_NUMBER})
+
+    assert response.status_code == 504
+    assert settle(Release.objects.get()).state == "refused"
+    number.refresh_from_db()
+    assert number.status == "active"
+    assert len(sandbox.owned()) == 1
+
+
+@pytest.mark.parametrize("provider", ["twilio", "telnyx"])
 def test_a_404_counts_as_gone_only_if_a_look_agrees(client, organization, sandbox, provider):
     bought(organization, "+14155550072", provider)  # 404 although still there
 

@@ -1,84 +1,37 @@
-"""Numbers and purchases in the Django admin, and the page that buys a number."""
+"""Numbers, purchases and what the inventory disagrees about in the Django admin."""
 
-import uuid
-from typing import Any
-
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 
-from assistants.models import Assistant
 from burki.errors import BurkiError, sentence
 from numbers import admin_accounts, admin_inbound  # noqa: F401  (registers their models)
 from numbers.admin_actions import AskingFirst
+from numbers.admin_purchase import PURCHASE_PERMISSION, PurchasePage
 from numbers.exceptions import InventoryConflict
 from numbers.models import Finding, Offer, PhoneNumber, Purchase, Release
 from numbers.services.deciding import decide, look_by_hand
 from numbers.services.inventory_actions import adopt_orphan, close_ghost
-from numbers.services.preview import Preview, preview_purchase
 from numbers.services.proof import verify_number
-from numbers.services.purchase import purchase_number
 from numbers.services.repairing import repair_number, restore_webhooks
-from numbers.services.requests import FRIENDLY_NAME_MAX
 from organizations.actors import Actor
 from organizations.admin import ReadOnlyAdmin
 from organizations.authentication import client_ip
-from organizations.models import Organization, Provider
+from organizations.models import Organization
 
-PURCHASE_PERMISSION = "numbers.purchase_phonenumber"
 FINDING_PERMISSION = "numbers.act_on_finding"
 
 
-class AssistantChoice(forms.ModelChoiceField):
-    def label_from_instance(self, assistant: Assistant) -> str:
-        return f"{assistant} ({assistant.organization})"
-
-
-class PurchaseForm(forms.Form):
-    organization = forms.ModelChoiceField(Organization.objects.filter(is_active=True))
-    provider = forms.ChoiceField(choices=Provider.choices)
-    phone_number = forms.CharField(help_text="In E.164 format, such as +14155551234")
-    assistant = AssistantChoice(
-        Assistant.objects.filter(is_active=True).select_related("organization"), required=False
-    )
-    friendly_name = forms.CharField(max_length=FRIENDLY_NAME_MAX, required=False)
-    # Minted when the page is rendered: sending it twice cannot buy twice.
-    key = forms.UUIDField(widget=forms.HiddenInput)
-
-    def clean(self):
-        data = super().clean()
-        assistant, organization = data.get("assistant"), data.get("organization")
-        if assistant and organization and assistant.organization_id != organization.pk:
-            self.add_error("assistant", f"Choose an assistant of {organization}.")
-        return data
-
-    def wanted(self) -> dict[str, Any]:
-        """The arguments that preview and purchase share."""
-        data = self.cleaned_data
-        return {
-            "organization": data["organization"],
-            "provider": data["provider"],
-            "phone_number": data["phone_number"],
-            "assistant_id": data["assistant"] and data["assistant"].pk,
-            "friendly_name": data["friendly_name"],
-        }
-
-
 @admin.register(PhoneNumber)
-class PhoneNumberAdmin(AskingFirst, ReadOnlyAdmin):
+class PhoneNumberAdmin(PurchasePage, AskingFirst, ReadOnlyAdmin):
     list_display = ["phone_number", "friendly_name", "organization", "provider", "status",
                     "webhook_verdict", "assistant", "monthly_cost", "purchased_at"]  # fmt: skip
     list_filter = ["status", "webhook_verdict", "provider", "organization"]
     search_fields = ["phone_number", "friendly_name", "provider_number_id"]
     list_select_related = ["organization", "assistant", "account"]
     actions = ["verify", "repair", "restore"]
-    change_list_template = "admin/numbers/phonenumber/change_list.html"
-
-    def has_purchase_permission(self, request) -> bool:
-        return request.user.has_perm(PURCHASE_PERMISSION)
 
     def has_act_permission(self, request) -> bool:
         return request.user.has_perm(FINDING_PERMISSION)
@@ -97,57 +50,6 @@ class PhoneNumberAdmin(AskingFirst, ReadOnlyAdmin):
     def restore(self, request, numbers):
         consequence = "will again send calls and messages to where it did before its last repair"
         return self.each(request, numbers, "restore", consequence, _restore)
-
-    def get_urls(self):
-        view = self.admin_site.admin_view(self.purchase_view)
-        return [
-            path("purchase/", view, name="numbers_phonenumber_purchase"),
-            *super().get_urls(),
-        ]
-
-    def changelist_view(self, request, extra_context=None):
-        extra = {"may_purchase": self.has_purchase_permission(request)}
-        return super().changelist_view(request, extra | (extra_context or {}))
-
-    def purchase_view(self, request):
-        """SPENDS MONEY. Choose a number, confirm, buy. Not in a transaction, as the admin's own
-        add view would be: a provider is never called inside one."""
-        if not self.has_purchase_permission(request):
-            raise PermissionDenied
-        if request.method != "POST":
-            return self._page(request, PurchaseForm(initial={"key": uuid.uuid4()}))
-        form = PurchaseForm(request.POST)
-        if not form.is_valid():
-            return self._page(request, form)
-        actor = Actor.for_user(request.user, ip=client_ip(request), request_id=request.id)
-        wanted = form.wanted()
-        try:
-            if "confirmed" not in request.POST:
-                return self._page(request, form, preview=preview_purchase(actor=actor, **wanted))
-            bought = purchase_number(
-                actor=actor, idempotency_key=f"admin:{form.cleaned_data['key']}", **wanted
-            )
-        except BurkiError as error:
-            self.message_user(request, sentence(error), messages.ERROR)
-            purchase = getattr(error, "purchase", None)
-            if purchase is None:
-                return self._page(request, form)
-            return redirect("admin:numbers_purchase_change", purchase.pk)
-        self.message_user(
-            request, f"{bought.purchase} is {bought.purchase.state}.", messages.SUCCESS
-        )
-        return redirect("admin:numbers_purchase_change", bought.purchase.pk)
-
-    def _page(self, request, form, *, preview: Preview | None = None):
-        context = self.admin_site.each_context(request) | {
-            "title": "Purchase number",
-            "form": form,
-            "preview": preview,
-            "problem": preview and preview.problem and sentence(preview.problem),
-            "opts": self.model._meta,
-            "back": reverse("admin:numbers_phonenumber_changelist"),
-        }
-        return TemplateResponse(request, "admin/numbers/phonenumber/purchase.html", context)
 
 
 @admin.register(Purchase)

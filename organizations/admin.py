@@ -11,6 +11,7 @@ from organizations.authentication import client_ip
 from organizations.models import (
     ApiKey,
     AuditEvent,
+    AuditSeal,
     Membership,
     Organization,
     User,
@@ -170,3 +171,13 @@ class AuditEventAdmin(ReadOnlyAdmin):
                      "organization__slug"]  # fmt: skip
     list_select_related = ["organization"]
     show_full_result_count = False
+
+
+@admin.register(AuditSeal)
+class AuditSealAdmin(ReadOnlyAdmin):
+    list_display = ["organization", "first_id", "last_id", "last_at", "hash", "sealed_at"]
+    list_filter = [FEW_ORGANIZATIONS]
+    search_fields = ["=hash", "organization__slug"]
+    list_select_related = ["organization"]
+    show_full_result_count = False
+    fields = ["organization", "first_id", "last_id", "last_at", "previous", "hash", "sealed_at"]

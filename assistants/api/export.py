@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 
 from burki.errors import InvalidRequest
+from burki.spreadsheets import cell
 from burki.text import instant
 
 EXPORT_MAX = 10_000
@@ -15,7 +16,6 @@ _COLUMNS = (
     "id", "name", "description", "language", "is_active", "phone_numbers", "media_stream_url",
     "sms_webhook_url", "webhook_url", "created_at", "updated_at",
 )  # fmt: skip
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run the cell
 
 
 def exported(rows: QuerySet) -> list[dict[str, Any]]:
@@ -52,16 +52,10 @@ def as_csv(rows: list[dict[str, Any]]) -> HttpResponse:
     writer = csv.DictWriter(text, _COLUMNS)
     writer.writeheader()
     for row in rows:
-        cells = {name: _cell(value) for name, value in row.items()}
+        cells = {name: cell(value) for name, value in row.items()}
         writer.writerow(cells | {"phone_numbers": " ".join(row["phone_numbers"])})
     return HttpResponse(
         text.getvalue(),
         content_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": 'attachment; filename="assistants.csv"'},
     )
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

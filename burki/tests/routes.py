@@ -40,6 +40,7 @@ ASSISTANTS = "/api/v1/assistants"
 ONE, ONE_URL = f"{ASSISTANTS}/<assistant_id>", f"{ASSISTANTS}/{{assistant}}"
 ORGANIZATION = "/api/v1/organization"
 KEYS = "/api/v1/users/me/api-keys"
+AUDIT = "/api/v1/audit-events"
 INVENTORY = "/api/v1/assistants/organization/phone-numbers"
 ROUTES = [
     Route(
@@ -351,4 +352,6 @@ ROUTES = [
         url="/api/v1/assistants/phonenumbers/{number_id}/unassign",
         scope=NUMBERS_WRITE,
     ),
+    Route(method="GET", path=AUDIT, scope=ORGANIZATION_ADMIN, foreign=200),
+    Route(method="GET", path=f"{AUDIT}.csv", scope=ORGANIZATION_ADMIN, foreign=200),
 ]

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from assistants.models import Assistant
 from burki.testing import make_assistant
-from burki.tests.routes import ASSISTANTS, INVENTORY, KEYS, NUMBERS, ORGANIZATION, ROUTES
+from burki.tests.routes import ASSISTANTS, AUDIT, INVENTORY, KEYS, NUMBERS, ORGANIZATION, ROUTES
 from numbers.models import (
     BulkItem,
     BulkPurchase,
@@ -17,7 +17,7 @@ from numbers.models import (
     VerifiedCallerId,
 )
 from numbers.tests.rows import NOON, make_number
-from organizations.models import ApiKey, ProviderAccount
+from organizations.models import ApiKey, AuditEvent, ProviderAccount
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +37,8 @@ LISTS = {
     f"{INVENTORY}/available": "limit=200",
     f"{ORGANIZATION}/provider-accounts": "limit=200",
     KEYS: "limit=200",
+    AUDIT: "limit=200",
+    f"{AUDIT}.csv": "",
 }
 # What answers one thing, or the same for everybody.
 NO_LISTS = {
@@ -133,6 +135,10 @@ class Office:
         )
         ApiKey.objects.bulk_create(
             ApiKey(name=line, digest=line, scopes=[], **ours) for line in lines
+        )
+        AuditEvent.objects.bulk_create(
+            AuditEvent(action="number.seen", actor_kind="system", object_id=line, **ours)
+            for line in lines
         )
 
     def url(self, path: str) -> str:

@@ -22,8 +22,10 @@ OPERATIONS = {
 
 
 def bodies_of(part: dict) -> list[tuple[dict, dict]]:
-    """The schema and the value of each example of a request's or an answer's JSON."""
-    content = contract.resolved(part).get("content", {}).get(JSON, {})
+    """The schema and the value of each example of a request's or an answer's JSON; of a file where
+    there is no JSON."""
+    told = contract.resolved(part).get("content", {})
+    content = told.get(JSON) or next(iter(told.values()), {})
     return [
         (content["schema"], example["value"]) for example in content.get("examples", {}).values()
     ]

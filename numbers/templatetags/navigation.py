@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from numbers.models import Purchase
 from organizations.models import Membership
-from organizations.permissions import NUMBERS_PURCHASE, NUMBERS_READ
+from organizations.permissions import NUMBERS_PURCHASE, NUMBERS_READ, ORGANIZATION_ADMIN
 
 register = template.Library()
 
@@ -19,6 +19,7 @@ PLACES = [
     ("Numbers", "phone", "numbers", NUMBERS_READ, ("number",)),
     ("Buy", "search", "search", NUMBERS_PURCHASE, ("confirm",)),
     ("Purchases", "receipt", "purchases", NUMBERS_READ, ("purchase", "purchase-decide")),
+    ("Audit log", "receipt", "audit", ORGANIZATION_ADMIN, ()),
 ]
 _OTHERS_SHOWN = 8
 

@@ -28,7 +28,15 @@ from numbers.models import (
     WebhookDelivery,
 )
 from numbers.tests.rows import NOON
-from organizations.models import ApiKey, AuditEvent, Membership, Organization, ProviderAccount, User
+from organizations.models import (
+    ApiKey,
+    AuditEvent,
+    AuditSeal,
+    Membership,
+    Organization,
+    ProviderAccount,
+    User,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -97,6 +105,8 @@ class Ledger:
         make(AuditEvent, **ours, actor_kind="api_key", actor_label="key", api_key=of(keys),
              user=of(users), action="purchase.claimed", object_type="numbers.Purchase",
              object_id=str)  # fmt: skip
+        make(AuditSeal, **ours, first_id=1, last_id=1, last_at=NOON, event_ids=[1],
+             hashes=["h"], hash=str, previous=str)  # fmt: skip
 
 
 @pytest.fixture

@@ -28,6 +28,8 @@ PAGES = {
     "/buy/confirm": "member",
     "/buy/confirm?provider=twilio&phone_number=%2B14155559999": "member",
     "/purchases/{purchase}/decide": "admin",
+    "/audit": "admin",
+    "/audit?action=purchase": "admin",
 }
 ROLES = list(ROLE_SCOPES)
 

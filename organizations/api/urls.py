@@ -1,5 +1,6 @@
 from django.urls import path
 
+from organizations.api.audit_views import AuditViewSet
 from organizations.api.views import ApiKeyViewSet, MeViewSet
 
 # Served under these exact paths alone.
@@ -14,5 +15,11 @@ urlpatterns = [
         "api/v1/users/me/api-keys/<key_id>",
         ApiKeyViewSet.as_view({"put": "update", "delete": "destroy"}),
         name="api-key",
+    ),
+    path("api/v1/audit-events", AuditViewSet.as_view({"get": "list"}), name="audit-events"),
+    path(
+        "api/v1/audit-events.csv",
+        AuditViewSet.as_view({"get": "export"}),
+        name="audit-events-csv",
     ),
 ]

@@ -1,0 +1,1 @@
+"""Staff pages of people, keys and sign-in: thin views that call the services."""

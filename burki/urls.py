@@ -17,6 +17,8 @@ from organizations.forms import AdminSignInForm
 from organizations.urls import urlpatterns as sign_in_pages
 
 admin.site.login_form = AdminSignInForm
+admin.site.site_header = admin.site.site_title = "Burki Numbers"
+admin.site.index_title = "Administration"
 
 urlpatterns = [
     path("", include(staff_pages)),

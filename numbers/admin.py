@@ -7,7 +7,12 @@ from django.template.response import TemplateResponse
 from django.urls import path
 
 from burki.errors import BurkiError, sentence
-from numbers import admin_accounts, admin_inbound, admin_orders  # noqa: F401  (registers their models)
+from numbers import (  # noqa: F401  (registers their models)
+    admin_accounts,
+    admin_inbound,
+    admin_jobs,
+    admin_orders,
+)
 from numbers.admin_actions import AskingFirst, page_key
 from numbers.admin_purchase import PURCHASE_PERMISSION, PurchasePage
 from numbers.exceptions import InventoryConflict

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from burki.filters import filtered
+from burki.filters import IntegerFilter, filtered
 from burki.paging import keyset_page
 from organizations.audit_log import AuditFilter, MomentFilter, audit_of, exported
 from organizations.models import AuditEvent
@@ -25,7 +25,7 @@ _DAY = forms.DateInput(attrs={"type": "date"})
 
 
 class _AuditFilters(AuditFilter):
-    """Those of the API, as people fill them in; the others are understood, but not shown."""
+    """Those of the API, as people fill them in."""
 
     actor = django_filters.CharFilter(
         field_name="actor_label", lookup_expr="icontains", label="Who", widget=_SEARCH
@@ -36,7 +36,11 @@ class _AuditFilters(AuditFilter):
         max_length=60,
         widget=forms.TextInput(attrs={"autocomplete": "off", "placeholder": "purchase"}),
     )
+    object_type = django_filters.CharFilter(
+        method="filter_type", label="Object’s type", max_length=40, widget=_TEXT
+    )
     object_id = django_filters.CharFilter(label="Object’s id", max_length=40, widget=_TEXT)
+    api_key_id = IntegerFilter(label="API key’s id", min_value=1, max_value=2**63 - 1)
     request_id = django_filters.CharFilter(label="Request id", max_length=64, widget=_TEXT)
 
 
@@ -47,7 +51,7 @@ _SPAN = {
     ),
 }
 AuditFilters = type("AuditFilters", (_AuditFilters,), _SPAN)
-_SHOWN = ("actor", "action", "object_id", "request_id", "from", "to")
+_SHOWN = ("actor", "action", "from", "to")
 
 
 @page(ORGANIZATION_ADMIN)
@@ -59,8 +63,10 @@ def log(request: HttpRequest) -> HttpResponse:
     found = keyset_page(request, rows)
     asked = {name: value for name, value in request.GET.items() if name in chosen.filters}
     seal = last_seal(request.organization)
+    # What only a link asks for is shown, to be cleared, while it is asked for.
+    shown = [name for name in chosen.filters if name in _SHOWN or asked.get(name)]
     context = {
-        "filters": [chosen.form[name] for name in _SHOWN],
+        "filters": [chosen.form[name] for name in shown],
         "wrong": chosen.form.errors,
         "page": found,
         "events": [_told(event) for event in found.rows],
@@ -84,7 +90,7 @@ def _told(event: AuditEvent) -> dict[str, Any]:
     kind = event.object_type.rpartition(".")[2]
     return {
         "event": event,
-        "words": f"{words[:1].upper()}{words[1:]}",
+        "words": f"{words[:1].upper()}{words[1:]}".replace("Api key", "API key"),
         "object": event.object_label or f"{kind} {event.object_id}",
         "data": json.dumps(event.data, indent=2, ensure_ascii=False) if event.data else "",
     }

@@ -2,12 +2,14 @@
 
 import re
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import Permission
 from django.test import Client
 
 from burki.testing import SYSTEM, make_user
+from numbers import jobs
 from numbers.exceptions import PurchaseUncertain, ReleaseUncertain
 from numbers.models import PhoneNumber, Purchase, Release
 from numbers.services.release import release_number
@@ -207,3 +209,19 @@ def test_releases_are_settled_from_their_list(browser, organization, sandbox):
     assert told == [f"{number.phone_number} is {release.state}."]
     again = said(act(browser, "release", "settle", release, post="yes"))
     assert len(again) == 1 and again[0].startswith(f"{number.phone_number} is ")
+
+
+def test_nobody_cancels_a_job_and_only_superusers_retry_one(browser, organization):
+    staff = make_user(organization, "owner", is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename="view_procrastinatejob"))
+    other = Client()
+    other.force_login(staff)
+    jobs.check_account_later(1, after=timedelta(hours=1))
+    page = "/admin/procrastinate/procrastinatejob/"
+
+    theirs, ours = (one.get(page).content.decode() for one in (other, browser))
+
+    assert "check_account" in theirs
+    assert '<option value="retry">' in ours and '<option value="retry">' not in theirs
+    assert 'value="cancel"' not in ours and 'value="abort"' not in ours
+    assert "style=" not in ours

@@ -118,8 +118,8 @@ class PurchasePage(Purchasing):
             if enough.expired:
                 self.message_user(
                     request,
-                    f"{quote.phone_number} was not tried: the others took too long. Nothing was "
-                    "bought for it.",
+                    f"{quote.phone_number} was not tried this time: the others took too long. "
+                    "Look at the purchases, then try it again.",
                     messages.WARNING,
                 )
                 continue

@@ -67,11 +67,12 @@ def _answers_are_as_documented():
 
     def request(self, **environ):
         response = send(self, **environ)
+        content = response.getvalue()
+        if response.streaming:  # it can be read once: we are not the last who read it
+            response.streaming_content = [content]
         method, path = response.request["REQUEST_METHOD"], response.request["PATH_INFO"]
-        problems = contract.problems(
-            method, path, response.status_code, response.headers, response.content
-        )
-        assert problems == [], f"{method} {path} {response.status_code}: {response.content}"
+        problems = contract.problems(method, path, response.status_code, response.headers, content)
+        assert problems == [], f"{method} {path} {response.status_code}: {content}"
         return response
 
     with pytest.MonkeyPatch.context() as patch:

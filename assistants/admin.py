@@ -4,14 +4,14 @@ from django.contrib import admin
 
 from assistants import opaque
 from assistants.models import Assistant
-from organizations.admin import KeptAdmin
+from organizations.admin import FEW_ORGANIZATIONS, KeptAdmin
 
 
 @admin.register(Assistant)
 class AssistantAdmin(KeptAdmin):
     list_display = ["name", "organization", "language", "is_active"]
-    list_filter = ["is_active", "organization"]
-    search_fields = ["name"]
+    list_filter = ["is_active", FEW_ORGANIZATIONS]
+    search_fields = ["name", "organization__slug"]
     list_select_related = ["organization"]
     autocomplete_fields = ["organization", "twilio_account", "telnyx_account"]
     readonly_fields = ["other_settings", "created_by"]

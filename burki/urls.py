@@ -17,6 +17,8 @@ from organizations.urls import urlpatterns as sign_in_pages
 from organizations.views import admin_sign_in
 
 admin.site.login = admin_sign_in
+admin.site.site_header = admin.site.site_title = "Burki Numbers"
+admin.site.index_title = "Administration"
 
 urlpatterns = [
     path("", include(staff_pages)),

@@ -1,94 +1,59 @@
-"""Numbers and purchases in the Django admin, and the page that buys a number."""
+"""Numbers, purchases and what the inventory disagrees about in the Django admin."""
 
-import uuid
-from typing import Any
-
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.urls import path
 
-from assistants.models import Assistant
 from burki.errors import BurkiError, sentence
-from numbers import admin_accounts, admin_inbound  # noqa: F401  (registers their models)
-from numbers.admin_actions import AskingFirst
+from numbers import (  # noqa: F401  (registers their models)
+    admin_accounts,
+    admin_inbound,
+    admin_jobs,
+    admin_orders,
+)
+from numbers.admin_actions import AskingFirst, page_key
+from numbers.admin_purchase import PURCHASE_PERMISSION, PurchasePage
 from numbers.exceptions import InventoryConflict
-from numbers.models import Finding, Offer, PhoneNumber, Purchase, Release
+from numbers.models import Finding, Offer, PhoneNumber, Purchase, Release, VerifiedCallerId
+from numbers.reconcile import settle_release
 from numbers.services.deciding import decide, look_by_hand
 from numbers.services.inventory_actions import adopt_orphan, close_ghost
-from numbers.services.preview import Preview, preview_purchase
 from numbers.services.proof import verify_number
-from numbers.services.purchase import purchase_number
+from numbers.services.release import release_number
 from numbers.services.repairing import repair_number, restore_webhooks
-from numbers.services.requests import FRIENDLY_NAME_MAX
 from organizations.actors import Actor
-from organizations.admin import ReadOnlyAdmin
-from organizations.authentication import client_ip
-from organizations.models import Organization, Provider
+from organizations.admin import FEW_ORGANIZATIONS, ReadOnlyAdmin, admin_actor
+from organizations.models import Organization
+from organizations.permissions import NUMBERS_RELEASE
 
-PURCHASE_PERMISSION = "numbers.purchase_phonenumber"
+ATTENTION = ("needs_attention_at", admin.EmptyFieldListFilter)
+RELEASE_PERMISSION = "numbers.release_phonenumber"
 FINDING_PERMISSION = "numbers.act_on_finding"
 
 
-class AssistantChoice(forms.ModelChoiceField):
-    def label_from_instance(self, assistant: Assistant) -> str:
-        return f"{assistant} ({assistant.organization})"
-
-
-class PurchaseForm(forms.Form):
-    organization = forms.ModelChoiceField(Organization.objects.filter(is_active=True))
-    provider = forms.ChoiceField(choices=Provider.choices)
-    phone_number = forms.CharField(help_text="In E.164 format, such as +14155551234")
-    assistant = AssistantChoice(
-        Assistant.objects.filter(is_active=True).select_related("organization"), required=False
-    )
-    friendly_name = forms.CharField(max_length=FRIENDLY_NAME_MAX, required=False)
-    # Minted when the page is rendered: sending it twice cannot buy twice.
-    key = forms.UUIDField(widget=forms.HiddenInput)
-
-    def clean(self):
-        data = super().clean()
-        assistant, organization = data.get("assistant"), data.get("organization")
-        if assistant and organization and assistant.organization_id != organization.pk:
-            self.add_error("assistant", f"Choose an assistant of {organization}.")
-        return data
-
-    def wanted(self) -> dict[str, Any]:
-        """The arguments that preview and purchase share."""
-        data = self.cleaned_data
-        return {
-            "organization": data["organization"],
-            "provider": data["provider"],
-            "phone_number": data["phone_number"],
-            "assistant_id": data["assistant"] and data["assistant"].pk,
-            "friendly_name": data["friendly_name"],
-        }
-
-
 @admin.register(PhoneNumber)
-class PhoneNumberAdmin(AskingFirst, ReadOnlyAdmin):
+class PhoneNumberAdmin(PurchasePage, AskingFirst, ReadOnlyAdmin):
     list_display = ["phone_number", "friendly_name", "organization", "provider", "status",
                     "webhook_verdict", "assistant", "monthly_cost", "purchased_at"]  # fmt: skip
-    list_filter = ["status", "webhook_verdict", "provider", "organization"]
-    search_fields = ["phone_number", "friendly_name", "provider_number_id"]
+    list_filter = ["status", "webhook_verdict", "provider", FEW_ORGANIZATIONS]
+    search_fields = ["phone_number", "friendly_name", "provider_number_id", "organization__slug"]
     list_select_related = ["organization", "assistant", "account"]
-    actions = ["verify", "repair", "restore"]
-    change_list_template = "admin/numbers/phonenumber/change_list.html"
-
-    def has_purchase_permission(self, request) -> bool:
-        return request.user.has_perm(PURCHASE_PERMISSION)
+    actions = ["verify", "repair", "restore", "release"]
 
     def has_act_permission(self, request) -> bool:
         return request.user.has_perm(FINDING_PERMISSION)
+
+    def has_release_permission(self, request) -> bool:
+        return request.user.has_perm(RELEASE_PERMISSION)
 
     @admin.action(description="Verify", permissions=["act"])
     def verify(self, request, numbers):
         consequence = "will be looked up at its provider; nothing is changed there"
         return self.each(request, numbers, "verify", consequence, _verify)
 
-    @admin.action(description="Repair", permissions=["act"])
+    @admin.action(description="Repair webhooks", permissions=["act"])
     def repair(self, request, numbers):
         consequence = "will be set at the provider as it should be; what is overwritten is kept"
         return self.each(request, numbers, "repair", consequence, _repair_number)
@@ -98,65 +63,34 @@ class PhoneNumberAdmin(AskingFirst, ReadOnlyAdmin):
         consequence = "will again send calls and messages to where it did before its last repair"
         return self.each(request, numbers, "restore", consequence, _restore)
 
-    def get_urls(self):
-        view = self.admin_site.admin_view(self.purchase_view)
-        return [
-            path("purchase/", view, name="numbers_phonenumber_purchase"),
-            *super().get_urls(),
-        ]
-
-    def changelist_view(self, request, extra_context=None):
-        extra = {"may_purchase": self.has_purchase_permission(request)}
-        return super().changelist_view(request, extra | (extra_context or {}))
-
-    def purchase_view(self, request):
-        """SPENDS MONEY. Choose a number, confirm, buy. Not in a transaction, as the admin's own
-        add view would be: a provider is never called inside one."""
-        if not self.has_purchase_permission(request):
-            raise PermissionDenied
-        if request.method != "POST":
-            return self._page(request, PurchaseForm(initial={"key": uuid.uuid4()}))
-        form = PurchaseForm(request.POST)
-        if not form.is_valid():
-            return self._page(request, form)
-        actor = Actor.for_user(request.user, ip=client_ip(request), request_id=request.id)
-        wanted = form.wanted()
-        try:
-            if "confirmed" not in request.POST:
-                return self._page(request, form, preview=preview_purchase(actor=actor, **wanted))
-            bought = purchase_number(
-                actor=actor, idempotency_key=f"admin:{form.cleaned_data['key']}", **wanted
-            )
-        except BurkiError as error:
-            self.message_user(request, sentence(error), messages.ERROR)
-            purchase = getattr(error, "purchase", None)
-            if purchase is None:
-                return self._page(request, form)
-            return redirect("admin:numbers_purchase_change", purchase.pk)
-        self.message_user(
-            request, f"{bought.purchase} is {bought.purchase.state}.", messages.SUCCESS
+    @admin.action(description="Release", permissions=["release"])
+    def release(self, request, numbers):
+        consequence = (
+            "will be given back to its provider: it stops costing, calls to it fail, "
+            "and anybody may buy it"
         )
-        return redirect("admin:numbers_purchase_change", bought.purchase.pk)
 
-    def _page(self, request, form, *, preview: Preview | None = None):
-        context = self.admin_site.each_context(request) | {
-            "title": "Purchase number",
-            "form": form,
-            "preview": preview,
-            "problem": preview and preview.problem and sentence(preview.problem),
-            "opts": self.model._meta,
-            "back": reverse("admin:numbers_phonenumber_changelist"),
-        }
-        return TemplateResponse(request, "admin/numbers/phonenumber/purchase.html", context)
+        def act(actor: Actor, number: PhoneNumber) -> str:
+            release_number(
+                actor=actor,
+                organization=number.organization,
+                phone_number=number.phone_number,
+                provider=number.provider,
+                idempotency_key=page_key(request, number),
+            )
+            return "is released."
+
+        return self.each(request, numbers, "release", consequence, act)
 
 
 @admin.register(Purchase)
-class PurchaseAdmin(ReadOnlyAdmin):
+class PurchaseAdmin(AskingFirst, ReadOnlyAdmin):
     list_display = ["phone_number", "provider", "state", "refusal_code", "organization",
                     "actor_label", "claimed_at", "needs_attention_at"]  # fmt: skip
-    list_filter = ["state", "provider", "organization"]
-    search_fields = ["phone_number", "id", "order_id", "provider_number_id"]
+    list_filter = ["state", "provider", ATTENTION, FEW_ORGANIZATIONS]
+    search_fields = ["phone_number", "id", "order_id", "provider_number_id", "organization__slug"]
     list_select_related = ["organization"]
+    actions = ["settle"]
     change_form_template = "admin/numbers/purchase/change_form.html"
     fieldsets = [
         (None, {"fields": ["state", "needs_attention_at", "attention_reason", "organization",
@@ -171,6 +105,14 @@ class PurchaseAdmin(ReadOnlyAdmin):
         ("Looks at the provider", {"fields": ["looks", "empty_looks", "first_empty_look_at",
                                               "next_look_at"]}),
     ]  # fmt: skip
+
+    def has_settle_permission(self, request) -> bool:
+        return request.user.has_perm(PURCHASE_PERMISSION)
+
+    @admin.action(description="Look at the provider and settle", permissions=["settle"])
+    def settle(self, request, purchases):
+        consequence = "will be looked for at its provider, and settled if that says for sure"
+        return self.each(request, purchases, "settle", consequence, _settle)
 
     def get_urls(self):
         view = self.admin_site.admin_view(self.settle_view)
@@ -187,9 +129,9 @@ class PurchaseAdmin(ReadOnlyAdmin):
     def settle_view(self, request, pk):
         """Show what the provider says of a purchase in doubt; take a decision with its reason."""
         purchase = get_object_or_404(Purchase.objects.select_related("organization"), pk=pk)
-        if not request.user.has_perm(PURCHASE_PERMISSION):
+        if not self.has_settle_permission(request):
             raise PermissionDenied
-        actor = Actor.for_user(request.user, ip=client_ip(request), request_id=request.id)
+        actor = admin_actor(request)
         back = redirect("admin:numbers_purchase_change", purchase.pk)
         try:
             if request.method == "POST":
@@ -217,20 +159,42 @@ class PurchaseAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Release)
-class ReleaseAdmin(ReadOnlyAdmin):
+class ReleaseAdmin(AskingFirst, ReadOnlyAdmin):
     list_display = ["number", "state", "refusal_code", "organization", "actor_label",
                     "claimed_at", "needs_attention_at"]  # fmt: skip
-    list_filter = ["state", "organization"]
-    search_fields = ["number__phone_number", "id"]
-    list_select_related = ["organization", "number"]
+    list_filter = ["state", ATTENTION, FEW_ORGANIZATIONS]
+    search_fields = ["number__phone_number", "id", "organization__slug"]
+    list_select_related = ["organization", "number__account"]
+    actions = ["settle"]
+
+    def subject(self, release: Release) -> PhoneNumber:
+        return release.number
+
+    def has_settle_permission(self, request) -> bool:
+        return request.user.has_perm(RELEASE_PERMISSION)
+
+    @admin.action(description="Look at the provider and settle", permissions=["settle"])
+    def settle(self, request, releases):
+        consequence = "will be looked for at its provider, and settled if that says for sure"
+        return self.each(request, releases, "settle", consequence, _settle_release)
 
 
 @admin.register(Offer)
 class OfferAdmin(ReadOnlyAdmin):
-    list_display = ["phone_number", "provider", "monthly_cost", "setup_cost", "currency",
+    list_display = ["phone_number", "provider", "account", "monthly_cost", "setup_cost", "currency",
                     "seen_at"]  # fmt: skip
     list_filter = ["provider"]
     search_fields = ["phone_number"]
+    list_select_related = ["account"]
+    show_full_result_count = False
+
+
+@admin.register(VerifiedCallerId)
+class VerifiedCallerIdAdmin(ReadOnlyAdmin):
+    list_display = ["phone_number", "friendly_name", "organization", "account", "updated_at"]
+    list_filter = [FEW_ORGANIZATIONS]
+    search_fields = ["phone_number", "friendly_name", "organization__slug"]
+    list_select_related = ["organization", "account"]
 
 
 @admin.register(Finding)
@@ -240,9 +204,13 @@ class FindingAdmin(AskingFirst, ReadOnlyAdmin):
 
     list_display = ["phone_number", "kind", "account", "organization", "first_seen_at",
                     "confirmed_at", "resolved_at", "resolution"]  # fmt: skip
-    list_filter = ["kind", ("resolved_at", admin.EmptyFieldListFilter), "account__provider",
-                   "organization"]  # fmt: skip
-    search_fields = ["phone_number"]
+    list_filter = [
+        "kind",
+        ("resolved_at", admin.EmptyFieldListFilter),
+        "account__provider",
+        FEW_ORGANIZATIONS,
+    ]
+    search_fields = ["phone_number", "organization__slug"]
     list_select_related = ["account__organization", "organization"]
     actions = ["adopt", "close_ghost", "repair"]
 
@@ -263,6 +231,20 @@ class FindingAdmin(AskingFirst, ReadOnlyAdmin):
     def repair(self, request, findings):
         consequence = "will be set at the provider as we have it"
         return self.each(request, findings, "repair", consequence, _repair)
+
+
+def _settle(actor: Actor, purchase: Purchase) -> str:
+    seen = look_by_hand(actor=actor, purchase=purchase)
+    if seen.choices:
+        return f"is left for you to decide on its page. {seen.sentence}"
+    return f"is {seen.purchase.state}. {seen.sentence}"
+
+
+def _settle_release(actor: Actor, release: Release) -> str:
+    actor.require(NUMBERS_RELEASE, release.organization)
+    if release.state != Release.State.UNCERTAIN:
+        return f"is {release.state}: there is nothing to settle."
+    return f"is {settle_release(release.pk, actor=actor).state}."
 
 
 def _of_somebody(finding: Finding) -> Organization:

@@ -1,6 +1,8 @@
 """Provider accounts in the Django admin: credentials are tried before they are stored, go in and
 never come out; "check now" asks the provider how an account stands."""
 
+from typing import Any
+
 from django import forms
 from django.contrib import admin, messages
 
@@ -16,6 +18,7 @@ from organizations.credentials import (
     store_credentials,
 )
 from organizations.models import ProviderAccount
+from organizations.permissions import ORGANIZATION_ADMIN
 
 _SETTINGS = ["label", "connection_id", "messaging_profile_id", "public_key"]
 
@@ -28,6 +31,12 @@ class ProviderAccountForm(forms.ModelForm):
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
         help_text="Twilio auth token, or Telnyx API key. Leave empty to keep the one stored. "
         "It is tried at the provider before it is stored.",
+    )
+    make_default = forms.BooleanField(
+        label="Default",
+        required=False,
+        help_text="Used when an assistant names no account of its own. It takes this role from the "
+        "account that has it now.",
     )
     # What became of trying the credentials: set by the admin for each request.
     tried: Proven | BurkiError | None = None
@@ -43,10 +52,14 @@ class ProviderAccountForm(forms.ModelForm):
             "messaging_profile_id",
             "public_key",
             "low_balance_threshold",
-            "is_default",
             "only_for_assistants",
             "is_active",
         ]
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        if "make_default" in self.fields:
+            self.fields["make_default"].initial = self.instance.is_default
 
     def clean(self):
         data = super().clean()
@@ -55,6 +68,15 @@ class ProviderAccountForm(forms.ModelForm):
                 self.add_error("secret", "Enter the auth token or API key.")
             if "organization" not in self.errors and data.get("organization") is None:
                 self.add_error("organization", "Choose the organization that it belongs to.")
+        default = data.get("make_default")
+        if self.instance.is_default and not default:
+            self.add_error(
+                "make_default", "Make another account the default instead: one has to be."
+            )
+        if default and data.get("only_for_assistants"):
+            self.add_error(
+                "only_for_assistants", "The default account cannot be only for assistants."
+            )
         try:
             check_settings({name: data.get(name) or "" for name in _SETTINGS})
         except InvalidRequest as error:
@@ -72,7 +94,7 @@ class ProviderAccountAdmin(KeptAdmin):
     list_display = ["__str__", "organization", "source", "is_default", "is_active", "ends_in",
                     "funds", "warned", "last_checked_at"]  # fmt: skip
     list_filter = ["provider", "source", "is_active"]
-    search_fields = ["organization__name", "label"]
+    search_fields = ["organization__name", "organization__slug", "label"]
     list_select_related = ["organization"]
     autocomplete_fields = ["organization"]
     actions = ["check_now"]
@@ -95,9 +117,14 @@ class ProviderAccountAdmin(KeptAdmin):
         return ["organization", "provider", "account_sid", *told] if obj else []
 
     def has_change_permission(self, request, obj=None) -> bool:
-        if obj is not None and obj.source == ProviderAccount.Source.ENVIRONMENT:
-            return False
-        return super().has_change_permission(request, obj)
+        """The platform's own account comes from the environment; in an organization it is also for
+        the person's role to say."""
+        allowed = super().has_change_permission(request, obj)
+        if not allowed or obj is None:
+            return allowed
+        return obj.organization is not None and admin_actor(request).may(
+            ORGANIZATION_ADMIN, obj.organization
+        )
 
     @admin.action(description="Check now", permissions=["view"])
     def check_now(self, request, accounts):
@@ -163,7 +190,7 @@ class ProviderAccountAdmin(KeptAdmin):
                 provider=obj.provider,
                 secret=secret,
                 account_sid=obj.account_sid,
-                make_default=obj.is_default,
+                make_default=form.cleaned_data["make_default"],
                 only_for_assistants=obj.only_for_assistants,
                 **{name: getattr(obj, name) for name in _SETTINGS},
             )
@@ -172,9 +199,11 @@ class ProviderAccountAdmin(KeptAdmin):
             obj.pk, obj._state.adding = account.pk, False
             obj.refresh_from_db()
         else:
-            changed = [name for name in form.changed_data if name != "secret"]
-            obj.save(update_fields=[*changed, "updated_at"])
-            self.record(request, obj, form, change)
+            names = [name for name in form.changed_data if name not in ("secret", "make_default")]
+            wanted = {name: form.cleaned_data[name] for name in names}
+            if "make_default" in form.changed_data:
+                wanted["is_default"] = True
+            change_account(actor=actor, account=obj, **wanted)
         if secret and change:
             account = replace_secret(actor=actor, account=obj, secret=secret, proof=tried.proof)
         if secret:

@@ -5,9 +5,7 @@ from django.contrib import admin, messages
 
 from numbers.models import Call, HandoverAttempt, Message, WebhookDelivery
 from numbers.services.inbound.inbox import reprocess
-from organizations.actors import Actor
-from organizations.admin import ReadOnlyAdmin
-from organizations.authentication import client_ip
+from organizations.admin import FEW_ORGANIZATIONS, ReadOnlyAdmin, admin_actor
 
 REPROCESS_PERMISSION = "numbers.reprocess_webhookdelivery"
 
@@ -36,7 +34,7 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
 
     @admin.action(description="Process again what was not processed", permissions=["reprocess"])
     def reprocess(self, request, deliveries):
-        actor = Actor.for_user(request.user, ip=client_ip(request), request_id=request.id)
+        actor = admin_actor(request)
         queued = sum(reprocess(actor=actor, delivery=delivery) for delivery in deliveries)
         done = len(deliveries) - queued
         self.message_user(
@@ -50,8 +48,8 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
 class CallAdmin(ReadOnlyAdmin):
     list_display = ["started_at", "from_number", "to_number", "organization", "assistant",
                     "answered_with", "status", "duration_seconds"]  # fmt: skip
-    list_filter = ["status", "answered_with", "direction", "provider", "organization"]
-    search_fields = ["from_number", "to_number", "call_id"]
+    list_filter = ["status", "answered_with", "direction", "provider", FEW_ORGANIZATIONS]
+    search_fields = ["from_number", "to_number", "call_id", "organization__slug"]
     list_select_related = ["organization", "assistant"]
     show_full_result_count = False
 
@@ -70,8 +68,8 @@ class HandoverAttemptInline(admin.TabularInline):
 class MessageAdmin(ReadOnlyAdmin):
     list_display = ["received_at", "from_number", "to_number", "organization", "assistant",
                     "status", "handed_over_at"]  # fmt: skip
-    list_filter = ["status", "direction", "provider", "organization"]
-    search_fields = ["from_number", "to_number", "message_id"]
+    list_filter = ["status", "direction", "provider", FEW_ORGANIZATIONS]
+    search_fields = ["from_number", "to_number", "message_id", "organization__slug"]
     list_select_related = ["organization", "assistant"]
     show_full_result_count = False
     inlines = [HandoverAttemptInline]

@@ -13,6 +13,7 @@ from organizations.authentication import client_ip
 from organizations.models import (
     ApiKey,
     AuditEvent,
+    AuditSeal,
     Membership,
     Organization,
     User,
@@ -24,6 +25,24 @@ admin.site.unregister([TOTPDevice, StaticDevice])
 
 def admin_actor(request) -> Actor:
     return Actor.for_user(request.user, ip=client_ip(request), request_id=request.id)
+
+
+class FewOrganizationsFilter(admin.RelatedFieldListFilter):
+    """The organizations beside a list while they are few. With more, people search for one by its
+    slug: a page does not carry thousands of links."""
+
+    MOST = 30
+
+    def field_choices(self, field, request, model_admin) -> list[tuple[int, str]]:
+        rows = Organization.objects.order_by("name", "pk").values_list("pk", "name")
+        found = list(rows[: self.MOST + 1])
+        return found if len(found) <= self.MOST else []
+
+    def has_output(self) -> bool:
+        return super().has_output() or bool(self.lookup_val)
+
+
+FEW_ORGANIZATIONS = ("organization", FewOrganizationsFilter)
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -131,12 +150,21 @@ class UserAdmin(DjangoUserAdmin):
     def has_delete_permission(self, request, obj=None) -> bool:
         return False
 
+    def log_addition(self, request, user, message):
+        audit.record(admin_actor(request), "user.added", user, organization=None)
+        return super().log_addition(request, user, message)
+
+    def log_change(self, request, user, message):
+        """Of fields and of passwords alike; `message` names them."""
+        audit.record(admin_actor(request), "user.changed", user, organization=None, changes=message)
+        return super().log_change(request, user, message)
+
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(ReadOnlyAdmin):
     list_display = ["name", "organization", "prefix", "last_used_at", "expires_at", "revoked_at"]
-    list_filter = ["organization"]
-    search_fields = ["name", "prefix"]
+    list_filter = [("revoked_at", admin.EmptyFieldListFilter), FEW_ORGANIZATIONS]
+    search_fields = ["name", "prefix", "organization__slug"]
     list_select_related = ["organization"]
     fields = [
         "organization",
@@ -154,7 +182,18 @@ class ApiKeyAdmin(ReadOnlyAdmin):
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
     list_display = ["created_at", "organization", "actor_label", "action", "object_label"]
-    list_filter = ["organization", "actor_kind"]
-    search_fields = ["action", "object_label", "object_id", "actor_label"]
+    list_filter = ["actor_kind", FEW_ORGANIZATIONS]
+    search_fields = ["action", "object_label", "=object_id", "actor_label", "=request_id",
+                     "organization__slug"]  # fmt: skip
     list_select_related = ["organization"]
-    date_hierarchy = "created_at"
+    show_full_result_count = False
+
+
+@admin.register(AuditSeal)
+class AuditSealAdmin(ReadOnlyAdmin):
+    list_display = ["organization", "first_id", "last_id", "last_at", "hash", "sealed_at"]
+    list_filter = [FEW_ORGANIZATIONS]
+    search_fields = ["=hash", "organization__slug"]
+    list_select_related = ["organization"]
+    show_full_result_count = False
+    fields = ["organization", "first_id", "last_id", "last_at", "previous", "hash", "sealed_at"]

@@ -1,4 +1,4 @@
-"""Background work: e-mails, and events to customers. All tasks are idempotent, but for an e-mail
+"""Background work: e-mails, events to customers, seals of the audit. All tasks are idempotent, but for an e-mail
 that may come twice.
 
 E-mails are sent in the background: a slow mail server keeps nobody waiting, a failing one is tried
@@ -13,6 +13,7 @@ from procrastinate.contrib.django import app
 from organizations import mail
 from organizations.events import delivering, mailing
 from organizations.models import Membership, User
+from organizations.sealing import seal_events
 
 _AGAIN = RetryStrategy(max_attempts=6, exponential_wait=5)
 
@@ -63,3 +64,9 @@ def sweep_events(timestamp: int) -> None:
 @app.task(name="organizations.tasks.purge_events", queue="default", queueing_lock="purge_events")
 def purge_events(timestamp: int) -> None:
     delivering.purge()
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="organizations.tasks.seal_audit", queue="default", queueing_lock="seal_audit")
+def seal_audit(timestamp: int) -> None:
+    seal_events()

@@ -1,7 +1,7 @@
 from django.urls import path
 
 from organizations import views
-from organizations.ui import account, event_pages, keys, members, two_factor
+from organizations.ui import account, audit, event_pages, keys, members, two_factor
 
 urlpatterns = [
     path("sign-in", views.sign_in, name="sign-in"),
@@ -43,4 +43,6 @@ urlpatterns = [
     ],
     path("settings/events/<uuid:pk>", event_pages.event, name="event"),
     path("settings/events/<uuid:pk>/again", event_pages.again, name="event-again"),
+    path("audit", audit.log, name="audit"),
+    path("audit.csv", audit.export, name="audit-csv"),
 ]

@@ -41,6 +41,7 @@ ONE, ONE_URL = f"{ASSISTANTS}/<assistant_id>", f"{ASSISTANTS}/{{assistant}}"
 ORGANIZATION = "/api/v1/organization"
 KEYS = "/api/v1/users/me/api-keys"
 ENDPOINTS, EVENTS = "/api/v1/event-endpoints", "/api/v1/events"
+AUDIT = "/api/v1/audit-events"
 INVENTORY = "/api/v1/assistants/organization/phone-numbers"
 ROUTES = [
     Route(
@@ -399,4 +400,6 @@ ROUTES = [
         scope=ORGANIZATION_ADMIN,
         status=202,
     ),
+    Route(method="GET", path=AUDIT, scope=ORGANIZATION_ADMIN, foreign=200),
+    Route(method="GET", path=f"{AUDIT}.csv", scope=ORGANIZATION_ADMIN, foreign=200),
 ]

@@ -8,6 +8,7 @@ from assistants.models import Assistant
 from burki.testing import make_assistant
 from burki.tests.routes import (
     ASSISTANTS,
+    AUDIT,
     ENDPOINTS,
     EVENTS,
     INVENTORY,
@@ -26,7 +27,7 @@ from numbers.models import (
     VerifiedCallerId,
 )
 from numbers.tests.rows import NOON, make_number
-from organizations.models import ApiKey, Event, EventEndpoint, ProviderAccount
+from organizations.models import ApiKey, AuditEvent, Event, EventEndpoint, ProviderAccount
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +51,8 @@ LISTS = {
     KEYS: "limit=200",
     ENDPOINTS: "limit=200",
     EVENTS: "limit=200",
+    AUDIT: "limit=200",
+    f"{AUDIT}.csv": "",
 }
 # What answers one thing, or the same for everybody.
 NO_LISTS = {
@@ -159,6 +162,10 @@ class Office:
             EventEndpoint(url="https://client.example/", **ours) for _ in lines
         )
         Event.objects.bulk_create(Event(type="purchase.completed", **ours) for _ in lines)
+        AuditEvent.objects.bulk_create(
+            AuditEvent(action="number.seen", actor_kind="system", object_id=line, **ours)
+            for line in lines
+        )
 
     def url(self, path: str) -> str:
         named = {

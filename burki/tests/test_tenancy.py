@@ -194,10 +194,11 @@ def test_a_route_answers_who_may_and_refuses_all_others(
 
     response = ask(client, route, world)
 
-    assert response.status_code == expected(kind, route), response.content
+    content = response.getvalue().decode()
+    assert response.status_code == expected(kind, route), content
     allowed = response.status_code == route.status and kind != "other tenant's key"
     if kind == "other tenant's key":
-        assert SECRET not in response.content.decode()
+        assert SECRET not in content
         mine = organization.pk
         for label, rows in everything().items():
             unchanged = [row for row in before[label] if row.get("organization_id") == mine]

@@ -123,7 +123,10 @@ class PhoneNumber(models.Model):
 
     class Meta:
         base_manager_name = "objects"  # so that deleting an assistant moves `updated_at`, too
-        permissions = [("purchase_phonenumber", "Can purchase numbers (spends money)")]
+        permissions = [
+            ("purchase_phonenumber", "Can purchase numbers (spends money)"),
+            ("release_phonenumber", "Can release numbers"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["provider", "phone_number"],

@@ -52,6 +52,7 @@ SETTINGS = [
     ("Events", "bell", "events", ORGANIZATION_ADMIN,
      ("event", "event-endpoint-add", "event-endpoint-page", "event-endpoint-disable-page",
       "event-endpoint-delete-page")),
+    ("Audit log", "receipt", "audit", ORGANIZATION_ADMIN, ()),
 ]  # fmt: skip
 _OTHERS_SHOWN = 8
 

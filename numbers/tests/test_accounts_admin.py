@@ -2,6 +2,7 @@
 keeps its identity."""
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 
 from burki.testing import TELNYX_KEY, TWILIO_TOKEN, make_organization, make_user
@@ -33,7 +34,7 @@ def change(browser, account, **over):
         "messaging_profile_id": account.messaging_profile_id,
         "public_key": account.public_key,
         "low_balance_threshold": "",
-        "is_default": "on",
+        "make_default": "on" if account.is_default else "",
         "is_active": "on",
         "secret": "",
     } | over
@@ -185,9 +186,54 @@ def test_other_fields_change_without_asking_the_provider(browser, organization, 
     after = account_of(organization, "twilio")
     assert (after.label, str(after.low_balance_threshold)) == ("Main", "5.00")
     assert (after.account_sid, after.secret) == (account.account_sid, TWILIO_TOKEN)
-    event = AuditEvent.objects.get(action="provideraccount.changed")
+    event = AuditEvent.objects.get(action="provider_account.changed")
     assert event.data == {"fields": ["label", "low_balance_threshold"]}
     assert sandbox.requests() == []
+
+
+def test_a_second_default_takes_the_role_from_the_first(browser, organization, sandbox):
+    first = account_of(organization, "twilio")
+
+    added = add(browser, organization, "twilio", make_default="on")
+
+    second = organization.provider_accounts.get(provider="twilio", account_sid=SID)
+    first.refresh_from_db()
+    assert (added.status_code, first.is_default, second.is_default) == (302, False, True)
+
+    assert change(browser, first, make_default="on").status_code == 302
+    first.refresh_from_db(), second.refresh_from_db()
+    assert (first.is_default, second.is_default) == (True, False)
+    event = AuditEvent.objects.filter(action="provider_account.changed").latest("pk")
+    assert (event.object_id, event.data) == (str(first.pk), {"fields": ["is_default"]})
+
+
+def test_a_default_is_handed_over_and_never_merely_given_up(browser, organization, sandbox):
+    account = account_of(organization, "twilio")
+
+    given_up = change(browser, account, make_default="")
+    hidden = change(browser, account, only_for_assistants="on")
+
+    page = given_up.content.decode()
+    assert "Make another account the default instead: one has to be." in page
+    assert "The default account cannot be only for assistants." in hidden.content.decode()
+    assert "provider_account_one_default" not in page
+    account.refresh_from_db()
+    assert (account.is_default, account.only_for_assistants) == (True, False)
+
+
+def test_the_permission_without_a_role_changes_nobodys_account(organization, sandbox):
+    staff = make_user(None, "", "staff@example.com", is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename__endswith="provideraccount"))
+    client = Client()
+    client.force_login(staff)
+    account = account_of(organization, "twilio")
+
+    assert client.get(f"{LIST}{account.pk}/change/").status_code == 200
+    assert change(client, account, label="Mine").status_code == 403
+    added = add(client, organization, "twilio")
+    assert "lacks the scope" in added.content.decode()
+    account.refresh_from_db()
+    assert (account.label, organization.provider_accounts.count()) == ("", 2)
 
 
 def test_the_environment_s_row_is_only_looked_at(browser, sandbox):

@@ -51,6 +51,8 @@ PAGES = {
     "/settings/members/add": "owner",
     "/settings/events": "admin",
     "/settings/events/add": "admin",
+    "/audit": "admin",
+    "/audit?action=purchase": "admin",
 }
 ROLES = list(ROLE_SCOPES)
 

@@ -1,14 +1,15 @@
 """The list of numbers as CSV, for spreadsheets and for programs."""
 
-import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
+from django.http import StreamingHttpResponse
+
+from burki.spreadsheet import csv_stream
 from burki.text import instant, money
-from numbers.e164 import is_e164
 from numbers.models import PhoneNumber
 
-_HEADER = (
+_COLUMNS = (
     "id",
     "number",
     "name",
@@ -27,24 +28,13 @@ _HEADER = (
     "purchased_at",
     "released_at",
 )
-# What makes a spreadsheet take a cell for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _BOM = "\N{BYTE ORDER MARK}"  # else spreadsheets take UTF-8 for something else
 
 
-class _Echo:
-    """A file that hands back what is written to it."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def number_lines(numbers: Iterable[PhoneNumber]) -> Iterator[str]:
-    """The header and a line for each number."""
-    writer = csv.writer(_Echo())
-    yield _BOM + writer.writerow(_HEADER)
-    for number in numbers:
-        yield writer.writerow([cell(value) for value in _values(number)])
+def numbers_csv(name: str, numbers: Iterable[PhoneNumber]) -> StreamingHttpResponse:
+    """The file `name`.csv, with a line for each number."""
+    rows = (dict(zip(_COLUMNS, _values(number), strict=True)) for number in numbers)
+    return csv_stream(name, _COLUMNS, rows, start=_BOM)
 
 
 def _values(number: PhoneNumber) -> tuple[Any, ...]:
@@ -68,11 +58,3 @@ def _values(number: PhoneNumber) -> tuple[Any, ...]:
         instant(number.purchased_at),
         instant(number.released_at),
     )
-
-
-def cell(value: Any) -> str:
-    """A value that no spreadsheet takes for a formula: an apostrophe goes before one that begins
-    like it. A phone number keeps its plus: a plus and digits alone compute nothing, and whoever
-    reads the file needs the number as it is dialled."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) and not is_e164(text) else text

@@ -1,6 +1,6 @@
 """The list of numbers."""
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -8,7 +8,7 @@ from django.views.decorators.http import require_safe
 from burki.errors import InvalidRequest
 from burki.paging import NEWEST, Page, keyset_page
 from numbers.models import PhoneNumber
-from numbers.ui.export import number_lines
+from numbers.ui.export import numbers_csv
 from numbers.ui.filters import NumberFilters
 from organizations.pages import page
 from organizations.permissions import NUMBERS_READ, NUMBERS_RELEASE, NUMBERS_WRITE
@@ -40,12 +40,8 @@ def export(request: HttpRequest) -> StreamingHttpResponse:
     chosen = _chosen(request)
     if not chosen.is_valid():
         raise InvalidRequest("The list cannot be filtered like this. Nothing was exported.")
-    response = StreamingHttpResponse(
-        number_lines(NEWEST.walk(chosen.qs)), content_type="text/csv; charset=utf-8"
-    )
-    name = f"numbers-{request.organization.slug}-{timezone.now():%Y-%m-%d}.csv"
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    return response
+    name = f"numbers-{request.organization.slug}-{timezone.now():%Y-%m-%d}"
+    return numbers_csv(name, NEWEST.walk(chosen.qs))
 
 
 def _chosen(request: HttpRequest) -> NumberFilters:

@@ -1,5 +1,6 @@
 from django.urls import path
 
+from organizations.api.audit_views import AuditViewSet
 from organizations.api.event_views import EventEndpointViewSet, EventViewSet
 from organizations.api.views import ApiKeyViewSet, MeViewSet
 
@@ -44,5 +45,11 @@ urlpatterns = [
         "api/v1/events/<event_id>/redeliver",
         _event({"post": "redeliver"}),
         name="event-redeliver",
+    ),
+    path("api/v1/audit-events", AuditViewSet.as_view({"get": "list"}), name="audit-events"),
+    path(
+        "api/v1/audit-events.csv",
+        AuditViewSet.as_view({"get": "export"}),
+        name="audit-events-csv",
     ),
 ]

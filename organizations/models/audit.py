@@ -1,4 +1,5 @@
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from organizations.models.organizations import Organization
@@ -70,3 +71,56 @@ class AuditEvent(models.Model):
 
     def delete(self, *args, **kwargs):
         raise AppendOnlyError("Audit events are never deleted.")
+
+
+class AuditSeal(models.Model):
+    """A link of the chain that protects an organization's audit events: which events it covers, and
+    a hash of each, made over its content and the hash of the event before it. The first hash of a
+    link is made over the last one of the link before it.
+
+    Written in the background (`organizations.sealing`), so that a change costs no statement more.
+    Never changed, never deleted, and no two links follow the same one.
+    """
+
+    organization = models.ForeignKey(
+        Organization,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="audit_seals",
+        db_index=False,
+        help_text="Empty: the events that belong to no organization.",
+    )
+    first_id = models.BigIntegerField("first event")
+    last_id = models.BigIntegerField("last event")
+    last_at = models.DateTimeField("sealed until", help_text="When the last event happened.")
+    event_ids = ArrayField(models.BigIntegerField())
+    hashes = ArrayField(models.CharField(max_length=64))
+    previous = models.CharField("hash before", max_length=64)
+    hash = models.CharField(max_length=64)
+    sealed_at = models.DateTimeField(auto_now_add=True)
+
+    objects = AppendOnlyQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "previous"],
+                nulls_distinct=False,
+                name="audit_seal_one_follows",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["organization", "-id"], name="audit_seal_by_organization"),
+            models.Index(fields=["-last_id"], name="audit_seal_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"events {self.first_id} to {self.last_id}"
+
+    def save(self, *args, **kwargs) -> None:
+        if not self._state.adding:
+            raise AppendOnlyError("Audit seals are never changed.")
+        super().save(*args, **kwargs)
+
+    def delete(self, *args, **kwargs):
+        raise AppendOnlyError("Audit seals are never deleted.")

@@ -1,5 +1,5 @@
-"""Background work: e-mails, events to customers, seals of the audit. All tasks are idempotent, but for an e-mail
-that may come twice.
+"""Background work: e-mails, events to customers, seals of the audit. All tasks are idempotent, but
+for an e-mail that may come twice.
 
 E-mails are sent in the background: a slow mail server keeps nobody waiting, a failing one is tried
 again, and how long an answer takes does not tell whether somebody has a login.

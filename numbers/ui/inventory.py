@@ -1,6 +1,7 @@
 """The list of numbers."""
 
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -34,7 +35,7 @@ def numbers(request: HttpRequest) -> HttpResponse:
 
 @page(NUMBERS_READ)
 @require_safe
-def export(request: HttpRequest) -> StreamingHttpResponse:
+def export(request: HttpRequest) -> HttpResponseBase:
     """All numbers that the filters leave, whatever page is shown, as CSV: newest first, because a
     number keeps its place there while the file is written."""
     chosen = _chosen(request)

@@ -141,11 +141,21 @@ def _keep(seen: dict[int, Seen], at: datetime) -> int:
         webhook_base_url=settings.PUBLIC_BASE_URL,
         updated_at=F("updated_at"),  # looking changes nothing
     )
-    others = [row for row in fresh if seen[row.pk].verdict != Verdict.VERIFIED]
-    for row in others:
+    same, others = [], []
+    for row in fresh:
         one = seen[row.pk]
-        row.webhook_verdict, row.webhook_checked_at = one.verdict, at
-        row.webhook_differences, row.webhook_detail = one.differences, one.detail
+        verdict = (one.verdict, one.differences, one.detail)
+        if one.verdict == Verdict.VERIFIED:
+            continue
+        if verdict == (row.webhook_verdict, row.webhook_differences, row.webhook_detail):
+            same.append(row.pk)
+            continue
+        row.webhook_verdict, row.webhook_differences, row.webhook_detail = verdict
+        row.webhook_checked_at = at
+        others.append(row)
+    PhoneNumber.objects.filter(pk__in=same).update(
+        webhook_checked_at=at, updated_at=F("updated_at")
+    )
     PhoneNumber.objects.bulk_update(
         others,
         [
@@ -156,5 +166,5 @@ def _keep(seen: dict[int, Seen], at: datetime) -> int:
             "updated_at",  # as it was: looking changes nothing
         ],
     )
-    emit("number.judged", verified=len(verified), otherwise=len(others))
+    emit("number.judged", verified=len(verified), otherwise=len(same) + len(others))
     return len(fresh)

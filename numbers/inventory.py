@@ -100,9 +100,10 @@ def compare_account(
     account are recorded as unreachable, nothing else. With `dry_run` nothing is recorded either
     way, and the findings are what they would become.
 
-    However many numbers there are, a batch of them is in memory, the others are in a `Spool`. Only
-    the report's findings are all in memory: not wanted, they are only counted. Of its orphans it
-    has as many as a request may adopt.
+    However many numbers there are, only a batch of them is in memory, the others are in a `Spool`.
+    The report's findings are all there, for whoever `wants_findings`, else only counted; of the
+    orphans it has no more than a request has time to adopt. When the provider has told everything,
+    verdicts are written batch by batch, and all findings in one transaction at the end.
     """
     began = database_now()
     with Spool() as spool:
@@ -119,7 +120,6 @@ def compare_account(
                 _keep_trouble(spool, proof.trouble(error), began)
             return Report(account=account, failure=error)
 
-        # The provider has told everything: from here on nothing but the database is asked.
         for batch in spool.ours():
             seen = _look(batch, destinations, began)
             spool.note(_disagreements(seen, asked))

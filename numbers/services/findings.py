@@ -37,7 +37,7 @@ COMPARED = (
     "sms_disabled",
     "voice_webhook_url",
 )
-_MOST_ORPHANS = 2000  # more than a request has time to adopt
+_MOST_ORPHANS = 5000  # more than a request has time to adopt
 
 _Key = tuple[str, str]
 _Standing = dict[_Key, tuple[Observation, PhoneNumber | None]]

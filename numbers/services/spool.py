@@ -53,15 +53,17 @@ class Observation:
 
 
 class Spool:
-    """A private SQLite database without a name: in a file as soon as it outgrows a small cache.
-    Nobody else can open it, and it is gone when it is closed, whatever ends the process.
+    """A private SQLite database without a name: in a file, among the system's temporary ones, as
+    soon as it outgrows a cache of 2 MB. Nobody else can open it, and it is gone when it is closed,
+    whatever ends the process. It takes about a kilobyte for each number.
 
     Everything that it hands out comes in batches or one by one, in the order in which it came.
     """
 
     def __init__(self) -> None:
         self._db = sqlite3.connect("", isolation_level=None)
-        self._db.executescript(f"PRAGMA journal_mode = OFF; {_TABLES} BEGIN;")  # never committed
+        setup = "PRAGMA journal_mode = OFF; PRAGMA cache_size = -2000;"
+        self._db.executescript(f"{setup} {_TABLES} BEGIN;")  # never committed
         self.listed = 0
         self.endpoints = Shelf(self._db)
 

@@ -8,26 +8,28 @@ is done by people, through `numbers.services.inventory_actions`.
 
 import contextlib
 import logging
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 
 from burki.logs import emit
+from burki.text import plain
 from numbers import clocks
 from numbers.clocks import Deadline
 from numbers.exceptions import InventoryConflict, NotConfigured, ProviderError, SyncFailed
 from numbers.models import Finding, PhoneNumber
-from numbers.providers.base import NumberProvider, OwnedNumber
+from numbers.providers.base import Destinations, NumberProvider, OwnedNumber
 from numbers.providers.registry import driver_for
 from numbers.services import evidence, findings, proof
 from numbers.services.accounts import credentials_of, environment_accounts
-from numbers.services.findings import Observation
+from numbers.services.findings import Changes
 from numbers.services.inventory_actions import adopt_listed
 from numbers.services.proof import Seen
 from numbers.services.settling import database_now
+from numbers.services.spool import BATCH, Observation, Ours, Spool
 from organizations.actors import Actor
 from organizations.models import Organization, Provider, ProviderAccount
 from organizations.permissions import NUMBERS_WRITE
@@ -38,6 +40,14 @@ Kind, Status = Finding.Kind, PhoneNumber.Status
 _CONFIRMED_AT_A_TIME = 50  # ghosts, each with two or three requests; the others wait for the next
 
 
+class Asked(Enum):
+    """What a provider said, asked for a ghost itself."""
+
+    GONE = "gone"
+    THERE = "there"
+    UNPROVEN = "unproven"  # gone, if the credentials open the account that had it
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What a comparison of one account saw. With a `failure` it saw nothing."""
@@ -46,19 +56,14 @@ class Report:
     failure: ProviderError | None = None
     listed: int = 0
     matched: int = 0  # listed, and ours in this account
-    findings: list[Finding] = field(default_factory=list)  # open now
+    counts: dict[str, int] = field(default_factory=lambda: _counted({}))  # open now, of each kind
+    findings: list[Finding] = field(default_factory=list)  # open now, for whoever wants them
     orphans: list[OwnedNumber] = field(default_factory=list)  # listed just now, unknown to us
     resolved: int = 0
 
-    @property
-    def counts(self) -> dict[str, int]:
-        return counted(self.findings)
 
-
-def counted(found: Iterable[Finding]) -> dict[str, int]:
-    """How many there are of each kind."""
-    kinds = Counter(finding.kind for finding in found)
-    return {kind: kinds[kind] for kind in Kind.values}
+def _counted(kinds: Mapping[str, int]) -> dict[str, int]:
+    return {kind: kinds.get(kind, 0) for kind in Kind.values}
 
 
 def accounts_to_compare(
@@ -81,120 +86,165 @@ def accounts_to_compare(
 
 
 def compare_account(
-    account: ProviderAccount, *, actor: Actor, dry_run: bool, deadline: Deadline | None = None
+    account: ProviderAccount,
+    *,
+    actor: Actor,
+    dry_run: bool,
+    deadline: Deadline | None = None,
+    wants_findings: bool = True,
 ) -> Report:
     """List everything in `account` and record where it and our rows disagree, and the verdict on
     each of our numbers in it.
 
     All or nothing: trouble at the provider is the report's `failure`, and our numbers in the
-    account are recorded as unreachable, nothing else. With
-    `dry_run` nothing is recorded either way, and the findings are what they would become.
+    account are recorded as unreachable, nothing else. With `dry_run` nothing is recorded either
+    way, and the findings are what they would become.
+
+    However many numbers there are, only a batch of them is in memory, the others are in a `Spool`.
+    The report's findings are all there, for whoever `wants_findings`, else only counted; of the
+    orphans it has no more than a request has time to adopt. When the provider has told everything,
+    verdicts are written batch by batch, and all findings in one transaction at the end.
     """
     began = database_now()
-    # Rows that are there before the listing begins: one that is recorded later may be too late
-    # for the list, and would seem to be gone.
-    ours = list(PhoneNumber.objects.filter(account=account, status=Status.ACTIVE))
-    try:
-        credentials = credentials_of(account)
-        driver = driver_for(credentials, deadline or Deadline.after(clocks.COMPARE))
-        listed = driver.list_numbers()
-        seen = list(_look(ours, listed, driver, began))
-        observed = _observe(seen, listed)
-        observations = list(_confirmed(account, observed, listed, driver, began))
-    except ProviderError as error:
-        logger.warning("account %s was not compared: %s", account.pk, error.code)
-        if not dry_run:
-            why = proof.trouble(error)
-            proof.keep_all([Seen(number=row, trouble=why) for row in ours], at=began)
-        return Report(account=account, failure=error)
+    with Spool() as spool:
+        _keep_ours(spool, account)
+        try:
+            credentials = credentials_of(account)
+            driver = driver_for(credentials, deadline or Deadline.after(clocks.COMPARE))
+            spool.keep_listed(driver.list_numbers())
+            destinations = driver.all_destinations(spool.endpoints) if spool.holds_ours else None
+            asked = _ask_for_ghosts(account, spool, driver, began)
+        except ProviderError as error:
+            logger.warning("account %s was not compared: %s", account.pk, error.code)
+            if not dry_run:
+                _keep_trouble(spool, proof.trouble(error), began)
+            return Report(account=account, failure=error)
 
-    if dry_run:
-        changes = findings.plan(account, observations, began=began)
-    else:
-        changes = findings.record(
-            account, observations, began=began, listed=len(listed), actor=actor
+        for batch in spool.ours():
+            seen = _look(batch, destinations, began)
+            spool.note(_disagreements(seen, asked))
+            if not dry_run:
+                proof.keep_all([one for one, _ in seen], at=began)
+        spool.note(_orphan(owned) for owned in spool.strangers())
+        changes = Changes(wants_findings=wants_findings)
+        if dry_run:
+            for step in findings.plan(account, spool, began=began):
+                changes.add(step)
+        else:
+            findings.record(account, spool, began=began, actor=actor, changes=changes)
+            emit("inventory.compared", account=account.pk, listed=spool.listed, **changes.counts())
+        return Report(
+            account=account,
+            listed=spool.listed,
+            matched=spool.matched,
+            counts=_counted(changes.open),
+            findings=sorted(
+                changes.findings, key=lambda f: (Kind.values.index(f.kind), f.phone_number)
+            ),
+            orphans=changes.orphans,
+            resolved=changes.resolved,
         )
-        proof.keep_all(seen, at=began)
-        emit("inventory.compared", account=account.pk, listed=len(listed), **changes.counts())
-    there = {owned.phone_number: owned for owned in listed}
-    return Report(
-        account=account,
-        listed=len(listed),
-        matched=sum(
-            1
-            for row in ours
-            if row.phone_number in there and evidence.is_same_number(row, there[row.phone_number])
-        ),
-        findings=sorted(changes.seen, key=lambda f: (Kind.values.index(f.kind), f.phone_number)),
-        orphans=[o.owned for o in changes.standing if o.kind == Kind.ORPHAN],
-        resolved=len(changes.resolved),
-    )
+
+
+def _keep_ours(spool: Spool, account: ProviderAccount) -> None:
+    """Our active rows in the account, before the listing begins: one that is recorded later may be
+    too late for the list, and would seem to be gone."""
+    rows = PhoneNumber.objects.filter(account=account, status=Status.ACTIVE).order_by("pk")
+    rows = rows.only("phone_number", *findings.COMPARED)
+    after = 0
+    while batch := list(rows.filter(pk__gt=after)[:BATCH]):
+        spool.keep_ours(
+            (row.pk, row.phone_number, row.provider_number_id, findings.state_of(row))
+            for row in batch
+        )
+        after = batch[-1].pk
+
+
+def _unchanged(batch: list[Ours]) -> Iterator[tuple[PhoneNumber, OwnedNumber | None]]:
+    """The rows as they are now, but for those that changed since the listing began: they are not
+    judged."""
+    rows = PhoneNumber.objects.in_bulk([one.pk for one in batch])
+    for one in batch:
+        if findings.state_of(rows[one.pk]) == one.was:
+            yield rows[one.pk], one.owned
+
+
+def _ask_for_ghosts(
+    account: ProviderAccount, spool: Spool, driver: NumberProvider, began: datetime
+) -> dict[int, Asked]:
+    """Ask the provider for each ghost that is due, by the number itself: whether it is `GONE`,
+    `THERE` after all, or nothing shows that this is still the account that had it."""
+    asked: dict[int, Asked] = {}
+    lists_ours = spool.knows_an_id
+    for batch in spool.ours(missing=True):
+        due = findings.ghosts_to_confirm([one.pk for one in batch], began)
+        for ghost, _ in _unchanged([one for one in batch if one.pk in due]):
+            in_time = driver.deadline.remaining() > clocks.scaled(clocks.LOOKUPS)
+            if not in_time or len(asked) >= _CONFIRMED_AT_A_TIME:
+                return asked
+            if not evidence.is_gone(ghost, driver):
+                asked[ghost.pk] = Asked.THERE
+            elif evidence.is_same_account(account, ghost, driver, lists_ours=lists_ours):
+                asked[ghost.pk] = Asked.GONE
+            else:
+                asked[ghost.pk] = Asked.UNPROVEN
+    return asked
+
+
+def _keep_trouble(spool: Spool, trouble: str, began: datetime) -> None:
+    for batch in spool.ours():
+        rows = [row for row, _ in _unchanged(batch)]
+        proof.keep_all([Seen(number=row, trouble=trouble) for row in rows], at=began)
 
 
 def _look(
-    ours: list[PhoneNumber],
-    listed: list[OwnedNumber],
-    driver: NumberProvider,
+    batch: list[Ours],
+    destinations: Callable[[OwnedNumber], Destinations],
     began: datetime,
-) -> Iterator[Seen]:
-    """What an account's complete list says about each of our active rows in it. Connections and
-    profiles are listed as well: that costs no more requests than there are pages of them."""
-    there = {owned.phone_number: owned for owned in listed}
-    destinations = driver.all_destinations() if ours else None
-    for row in ours:
-        owned = there.get(row.phone_number)
+) -> list[tuple[Seen, OwnedNumber | None]]:
+    """What an account's complete list says about some of our rows in it. Connections and profiles
+    are listed as well: that costs no more requests than there are pages of them."""
+    found = []
+    for row, owned in _unchanged(batch):
         reported = owned and evidence.reported(row, owned, destinations)
-        yield proof.judged(row, owned, evidence.differences(row, owned, reported), at=began)
+        different = evidence.differences(row, owned, reported)
+        found.append((proof.judged(row, owned, different, at=began), owned))
+    return found
 
 
-def _observe(seen: list[Seen], listed: list[OwnedNumber]) -> Iterator[Observation]:
-    """Every disagreement between our active rows in an account and its complete list."""
-    there = {owned.phone_number: owned for owned in listed}
-    for row, different in ((one.number, one.differences) for one in seen):
-        owned = there.get(row.phone_number)
+def _disagreements(
+    seen: list[tuple[Seen, OwnedNumber | None]], asked: dict[int, Asked]
+) -> Iterator[Observation]:
+    for one, owned in seen:
+        row, different = one.number, one.differences
+        about = {"phone_number": row.phone_number, "number_id": row.pk}
         if owned is None or not evidence.is_same_number(row, owned):
+            answer = asked.get(row.pk)
+            if answer == Asked.THERE:
+                continue
             details = {"number_id": row.provider_number_id}
             if owned is not None:
                 details["there_is_now"] = owned.number_id
             yield Observation(
-                kind=Kind.GHOST, phone_number=row.phone_number, number=row, details=details
+                kind=Kind.GHOST,
+                was=findings.state_of(row),
+                details=details,
+                gone=answer == Asked.GONE,
+                **about,
             )
         elif different:
             yield Observation(
-                kind=Kind.DRIFT, phone_number=row.phone_number, number=row, details=different
-            )
-    for owned in there.values():
-        if owned.in_service:
-            yield Observation(
-                kind=Kind.ORPHAN,
-                phone_number=owned.phone_number,
-                owned=owned,
-                details=evidence.description(owned),
+                kind=Kind.DRIFT, was=findings.state_of(row), details=different, **about
             )
 
 
-def _confirmed(
-    account: ProviderAccount,
-    observations: Iterable[Observation],
-    listed: list[OwnedNumber],
-    driver: NumberProvider,
-    began: datetime,
-) -> Iterator[Observation]:
-    """The observations, each ghost that is due marked `gone` when the provider, asked for the
-    number itself, does not have it; left out when it does after all."""
-    due = findings.ghosts_to_confirm(account, began)
-    listed_ids = {owned.number_id for owned in listed}
-    asked = 0
-    for observation in observations:
-        ghost = observation.number if observation.kind == Kind.GHOST else None
-        in_time = driver.deadline.remaining() > clocks.scaled(clocks.LOOKUPS)
-        if ghost and ghost.pk in due and asked < _CONFIRMED_AT_A_TIME and in_time:
-            asked += 1
-            if not evidence.is_gone(ghost, driver):
-                continue
-            if evidence.is_same_account(account, ghost, driver, listed_ids=listed_ids):
-                observation = replace(observation, gone=True)
-        yield observation
+def _orphan(owned: OwnedNumber) -> Observation:
+    return Observation(
+        kind=Kind.ORPHAN,
+        phone_number=plain(owned.phone_number, 32),
+        details=evidence.description(owned),
+        owned=owned,
+    )
 
 
 # --- On demand --------------------------------------------------------------------------------
@@ -230,7 +280,9 @@ def sync_organization(*, actor: Actor, organization: Organization) -> Synced:
     counts, failures, adopted = {}, {}, 0
     for left, account in zip(range(len(accounts), 0, -1), accounts, strict=True):
         mine = deadline.share(left)
-        report = compare_account(account, actor=actor, dry_run=False, deadline=mine)
+        report = compare_account(
+            account, actor=actor, dry_run=False, deadline=mine, wants_findings=False
+        )
         if report.failure is not None:
             failures[account.provider] = report.failure
             continue
@@ -239,11 +291,11 @@ def sync_organization(*, actor: Actor, organization: Organization) -> Synced:
         counts[account.provider] = counts.get(account.provider, 0) + report.matched + taken
     if not counts:
         raise SyncFailed.of(failures)
-    remaining = Finding.objects.open().filter(account__in=accounts)
+    remaining = Finding.objects.open().filter(account__in=accounts).values_list("kind")
     return Synced(
         counts={name: counts[name] for name in Provider.values if name in counts},
         adopted=adopted,
-        findings=counted(remaining),
+        findings=_counted(dict(remaining.annotate(Count("pk")))),
         failures=failures,
     )
 

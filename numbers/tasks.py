@@ -147,7 +147,9 @@ def verify_numbers(*, phone_number_ids: list[int], tries: int) -> None:
 def compare_account(*, account_id: int) -> None:
     """Trouble at the provider is logged; the next hour tries again."""
     account = ProviderAccount.objects.select_related("organization").get(pk=account_id)
-    inventory.compare_account(account, actor=Actor.system("compare"), dry_run=False)
+    inventory.compare_account(
+        account, actor=Actor.system("compare"), dry_run=False, wants_findings=False
+    )
 
 
 @app.periodic(cron="11 */6 * * *")

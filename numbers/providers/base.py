@@ -8,12 +8,12 @@ also raise `OutcomeUnknown`.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from numbers.clocks import Deadline
 
@@ -117,6 +117,15 @@ class Endpoint:
     failover_url: str
     active: bool
     api_version: str  # of the events that it reports
+
+
+class Endpoints(Protocol):
+    """What keeps connections and profiles while they are needed: a `dict`, or something for more
+    of them than fit in memory."""
+
+    def __setitem__(self, key: str, endpoint: Endpoint, /) -> None: ...
+
+    def get(self, key: str, /) -> Endpoint | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -280,9 +289,9 @@ class NumberProvider(ABC):
         `whole`, raises if the provider cannot tell all of its settings just now."""
 
     @abstractmethod
-    def list_numbers(self) -> list[OwnedNumber]:
-        """Every number in this account, all pages of the list. Only a complete answer counts:
-        anything less raises."""
+    def list_numbers(self) -> Iterator[OwnedNumber]:
+        """Every number in this account, while the pages of the list are read: no more than one of
+        them is kept. Only a complete answer counts: anything less raises, in the midst of it."""
 
     @abstractmethod
     def check_account(self) -> AccountStanding:
@@ -301,8 +310,9 @@ class NumberProvider(ABC):
         profile have right now."""
 
     @abstractmethod
-    def all_destinations(self) -> Callable[[OwnedNumber], Destinations]:
-        """As `destinations`, for any number of numbers, from complete lists that are read now."""
+    def all_destinations(self, shelf: Endpoints) -> Callable[[OwnedNumber], Destinations]:
+        """As `destinations`, for any number of numbers, from complete lists that are read now and
+        kept on the `shelf`."""
 
     @abstractmethod
     def cancel_order(self, order: Order) -> None:

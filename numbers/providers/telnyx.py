@@ -8,7 +8,7 @@ not used, because it repeats orders by itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import replace
@@ -32,6 +32,7 @@ from numbers.providers.base import (
     Country,
     Credentials,
     Destinations,
+    Endpoints,
     Look,
     NumberProvider,
     Order,
@@ -227,11 +228,11 @@ class TelnyxProvider(NumberProvider):
                 return to_owned(item)
         return None
 
-    def list_numbers(self) -> list[OwnedNumber]:
+    def list_numbers(self) -> Iterator[OwnedNumber]:
         # Never with handle_messaging_profile_error: it leaves out the profiles when Telnyx cannot
         # tell them, and every number would seem to have lost its own.
         items = self._client.pages("/phone_numbers", {})
-        return [to_listed(item) for item in items if not is_gone(item)]
+        return (to_listed(item) for item in items if not is_gone(item))
 
     def check_account(self) -> AccountStanding:
         return telnyx_account.check(self._client)
@@ -243,8 +244,8 @@ class TelnyxProvider(NumberProvider):
         """They lie on its application and its profile."""
         return telnyx_connections.destinations(self._client, number.routing)
 
-    def all_destinations(self) -> Callable[[OwnedNumber], Destinations]:
-        return telnyx_connections.all_destinations(self._client)
+    def all_destinations(self, shelf: Endpoints) -> Callable[[OwnedNumber], Destinations]:
+        return telnyx_connections.all_destinations(self._client, shelf)
 
     def cancel_order(self, order: Order) -> None:
         for sub_order in order.sub_order_ids:

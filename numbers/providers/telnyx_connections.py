@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from numbers import clocks
 from numbers.exceptions import NotConfigured, ProviderRefused, ProviderUnreachable
-from numbers.providers.base import Destinations, Endpoint, OwnedNumber, Routing
+from numbers.providers.base import Destinations, Endpoint, Endpoints, OwnedNumber, Routing
 from numbers.providers.telnyx_answers import to_endpoint
 from numbers.providers.telnyx_client import TelnyxClient
 
@@ -90,17 +90,18 @@ def destinations(client: TelnyxClient, routing: Routing) -> Destinations:
     )
 
 
-def all_destinations(client: TelnyxClient) -> Callable[[OwnedNumber], Destinations]:
+def all_destinations(
+    client: TelnyxClient, shelf: Endpoints
+) -> Callable[[OwnedNumber], Destinations]:
     """As `NumberProvider.all_destinations`."""
-    applications, profiles = (
-        {endpoint.endpoint_id: endpoint for endpoint in map(to_endpoint, client.pages(path, {}))}
-        for path in (_APPLICATIONS, _PROFILES)
-    )
+    for path in (_APPLICATIONS, _PROFILES):
+        for endpoint in map(to_endpoint, client.pages(path, {})):
+            shelf[_path(path, endpoint.endpoint_id)] = endpoint
 
     def of(number: OwnedNumber) -> Destinations:
         return _destinations(
-            applications.get(number.routing.connection_id),
-            profiles.get(number.routing.messaging_profile_id),
+            shelf.get(_path(_APPLICATIONS, number.routing.connection_id)),
+            shelf.get(_path(_PROFILES, number.routing.messaging_profile_id)),
         )
 
     return of

@@ -6,7 +6,7 @@ One POST buys a number and sets its webhooks, and its answer is final.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from decimal import Decimal, InvalidOperation
 
 import twilio.rest.api.v2010
@@ -30,6 +30,7 @@ from numbers.providers.base import (
     Country,
     Credentials,
     Destinations,
+    Endpoints,
     Look,
     NumberProvider,
     Order,
@@ -189,16 +190,16 @@ class TwilioProvider(NumberProvider):
                     return to_owned(item)
         return None
 
-    def list_numbers(self) -> list[OwnedNumber]:
-        found: list[OwnedNumber] = []
+    def list_numbers(self) -> Iterator[OwnedNumber]:
         with self._client.reading(clocks.READ):
             page = self._client.rest.incoming_phone_numbers.page(page_size=_PAGE)
         while page is not None:
             with self._client.reading(clocks.READ):
                 require_whole(page)
-                found += [to_listed(item) for item in page]
+                found = [to_listed(item) for item in page]
+            yield from found
+            with self._client.reading(clocks.READ):
                 page = page.next_page()
-        return found
 
     def check_account(self) -> AccountStanding:
         return twilio_account.check(self._client)
@@ -211,7 +212,7 @@ class TwilioProvider(NumberProvider):
         """They lie on the number itself."""
         return Destinations(voice_url=number.routing.voice_url, sms_url=number.routing.sms_url)
 
-    def all_destinations(self) -> Callable[[OwnedNumber], Destinations]:
+    def all_destinations(self, shelf: Endpoints) -> Callable[[OwnedNumber], Destinations]:
         return self.destinations
 
     def cancel_order(self, order: Order) -> None:

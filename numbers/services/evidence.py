@@ -179,22 +179,21 @@ def is_same_account(
     number: PhoneNumber,
     driver: NumberProvider,
     *,
-    listed_ids: Collection[str] = (),
+    lists_ours: bool = False,
 ) -> bool:
     """Whether the credentials still open the account that `number` was bought in.
 
     A Twilio account is named in every request, and the platform's key is watched. An
     organization's Telnyx key may have been replaced by one of another account: then it proves
-    itself by something of ours that it can read. Raises `ProviderError`.
+    itself by something of ours that it can read; `lists_ours` says that it has just listed another
+    number of ours. Raises `ProviderError`.
     """
-    if account.provider == Provider.TWILIO or account.organization_id is None:
+    if lists_ours or account.provider == Provider.TWILIO or account.organization_id is None:
         return True
     if account.updated_at <= number.created_at:  # no key was entered since
         return True
     others = PhoneNumber.objects.filter(account=account, status=PhoneNumber.Status.ACTIVE)
     others = others.exclude(pk=number.pk).exclude(provider_number_id="").order_by("-pk")
-    if listed_ids and others.filter(provider_number_id__in=listed_ids).exists():
-        return True
     other = others.first()
     if other is not None and driver.still_owns(other.provider_number_id, other.phone_number):
         return True

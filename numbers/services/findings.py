@@ -1,20 +1,25 @@
-"""Writing down what a comparison of an account with our rows saw, and what became of it."""
+"""Writing down what a comparison of an account with our rows saw, and what became of it.
+
+An account may disagree with us about all that it has, such as after PUBLIC_BASE_URL changed: what
+was seen is taken up in batches, and only one of them is in memory.
+"""
 
 import contextlib
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from burki.text import plain
 from numbers import clocks
 from numbers.models import Comparison, Finding, PhoneNumber
 from numbers.providers.base import OwnedNumber
 from numbers.services import announcing
+from numbers.services.spool import BATCH, Observation, Spool
 from organizations import audit
 from organizations.actors import Actor
 from organizations.models import ProviderAccount
@@ -33,45 +38,61 @@ COMPARED = (
     "sms_disabled",
     "voice_webhook_url",
 )
-_BATCH = 500
+_MOST_ORPHANS = 5000  # more than a request has time to adopt
+
+_Key = tuple[str, str]
+_Standing = dict[_Key, tuple[Observation, PhoneNumber | None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """One disagreement that a comparison saw. `gone`: of a ghost, the provider said so, asked for
-    the number itself."""
+class Step:
+    """What some of an account's open findings become."""
 
-    kind: Finding.Kind
-    phone_number: str
-    details: dict[str, Any]
-    number: PhoneNumber | None = None
-    owned: OwnedNumber | None = None
-    gone: bool = False
-
-    @property
-    def key(self) -> tuple[str, str]:
-        return self.kind, plain(self.phone_number, 32)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """What an account's open findings become, and what that changes."""
-
-    seen: list[Finding]  # all that are open now
-    standing: list[Observation] = field(default_factory=list)  # what they rest on
-    new: list[Finding] = field(default_factory=list)
+    open: list[Finding] = field(default_factory=list)  # all that are open now
+    again: list[Finding] = field(default_factory=list)  # of them: seen again, nothing else is new
+    changed: list[Finding] = field(default_factory=list)  # of them: seen again, otherwise
+    new: list[Finding] = field(default_factory=list)  # of them: seen for the first time
     confirmed: list[Finding] = field(default_factory=list)
     resolved: list[Finding] = field(default_factory=list)
+    orphans: list[OwnedNumber] = field(default_factory=list)  # that findings rest on
+
+
+@dataclass(slots=True, kw_only=True)
+class Changes:
+    """What an account's findings became: how many changed, how many of each kind are open now,
+    and the first orphans. The open ones themselves only for whoever `wants_findings`."""
+
+    wants_findings: bool
+    new: int = 0
+    confirmed: int = 0
+    resolved: int = 0
+    open: Counter[str] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list)
+    orphans: list[OwnedNumber] = field(default_factory=list)
+
+    def add(self, step: Step) -> None:
+        self.new += len(step.new)
+        self.confirmed += len(step.confirmed)
+        self.resolved += len(step.resolved)
+        self.open.update(finding.kind for finding in step.open)
+        self.orphans += step.orphans[: _MOST_ORPHANS - len(self.orphans)]
+        if self.wants_findings:
+            self.findings += step.open
 
     def counts(self) -> dict[str, int]:
-        told = {"new": self.new, "confirmed": self.confirmed, "resolved": self.resolved}
-        return {name: len(findings) for name, findings in told.items()}
+        return {"new": self.new, "confirmed": self.confirmed, "resolved": self.resolved}
 
 
-def ghosts_to_confirm(account: ProviderAccount, began: datetime) -> set[int]:
-    """The numbers whose ghosts were first seen long enough ago to be confirmed now."""
+def state_of(number: PhoneNumber) -> list[Any]:
+    """What must not have changed in a row since a comparison read it."""
+    return [getattr(number, name) for name in COMPARED]
+
+
+def ghosts_to_confirm(numbers: Iterable[int], began: datetime) -> set[int]:
+    """Those of the rows `numbers` whose ghosts were first seen long enough ago to be confirmed
+    now."""
     waiting = Finding.objects.open().filter(
-        account=account,
+        number__in=numbers,
         kind=Kind.GHOST,
         confirmed_at=None,
         first_seen_at__lte=began - clocks.after(clocks.FINDING_IS_SURE_AFTER),
@@ -79,67 +100,36 @@ def ghosts_to_confirm(account: ProviderAccount, began: datetime) -> set[int]:
     return set(waiting.values_list("number_id", flat=True))
 
 
-def plan(account: ProviderAccount, observations: list[Observation], *, began: datetime) -> Changes:
+def plan(account: ProviderAccount, seen: Spool, *, began: datetime) -> Iterator[Step]:
     """What the findings of `account` become by what a comparison that began then saw, as far as
     our rows bear it out now. Writes nothing."""
-    standing = _standing(observations, provider=account.provider, since=began)
-    observed = {o.key: o for o in standing}
-    kept, confirmed, resolved = {}, [], []
-    for finding in Finding.objects.open().filter(account=account).select_related("number"):
-        key = (finding.kind, finding.phone_number)
-        observation = observed.get(key)
-        number = observation and observation.number
-        if observation is None or (number and number.pk) != finding.number_id:
-            # What was found while this comparison was under way is not for it to judge.
-            if finding.last_seen_at < began:
-                resolved.append(finding)
-            else:
-                kept[key] = finding
-            continue
-        kept[key] = finding
-        finding.last_seen_at = max(finding.last_seen_at, began)
-        finding.details = observation.details
-        if finding.confirmed_at is None and _is_sure(finding, observation, began):
-            finding.confirmed_at = began
-            confirmed.append(finding)
-    new = [_finding(account, o, began) for key, o in observed.items() if key not in kept]
-    return Changes(
-        seen=[*kept.values(), *new],
-        standing=standing,
-        new=new,
-        confirmed=confirmed,
-        resolved=resolved,
-    )
+    for observations in seen.observations():
+        keys = {observation.key for observation in observations}
+        standing = _standing(observations, provider=account.provider, since=began)
+        found = _open(account).filter(phone_number__in={number for _, number in keys})
+        yield _step(account, [f for f in found if _key(f) in keys], standing, began)
+    for findings in _batches_of_open(account):
+        others = [finding for finding in findings if not seen.observed(_key(finding))]
+        yield _step(account, others, {}, began)
 
 
 def record(
-    account: ProviderAccount,
-    observations: list[Observation],
-    *,
-    began: datetime,
-    listed: int,
-    actor: Actor,
-) -> Changes:
-    """Bring the findings of `account` to what a comparison saw, in one short transaction. One that
-    began before the last that was recorded comes too late and changes nothing."""
+    account: ProviderAccount, seen: Spool, *, began: datetime, actor: Actor, changes: Changes
+) -> None:
+    """Bring the findings of `account` to what a comparison saw, in one transaction, and note the
+    `changes`. One that began before the last that was recorded comes too late and changes
+    nothing."""
     with transaction.atomic(durable=True):
         Comparison.objects.get_or_create(account=account)
         last = Comparison.objects.select_for_update(no_key=True).get(account=account)
         if last.began_at is not None and last.began_at > began:
-            found = Finding.objects.open().filter(account=account).select_related("number")
-            return Changes(seen=list(found))
-        changes = plan(account, observations, began=began)
-        # Closed ones first: a new one may take the place of one that was about another row.
-        _resolve(changes.resolved, Finding.Resolution.NOT_SEEN)
-        kept = [finding for finding in changes.seen if finding.pk]
-        Finding.objects.bulk_update(
-            kept, ["last_seen_at", "details", "confirmed_at"], batch_size=_BATCH
-        )
-        Finding.objects.bulk_create(changes.new, batch_size=_BATCH)
-        announcing.numbers_drifted(
-            {one.number: one.details for one in changes.new if one.kind == Kind.DRIFT}
-        )
-        last.began_at, last.listed = began, listed
+            for findings in _batches_of_open(account):
+                changes.add(Step(open=findings))
+            return
+        for step in plan(account, seen, began=began):
+            _write(step, began)
+            changes.add(step)
+        last.began_at, last.listed = began, seen.listed
         last.save()
         if any(changes.counts().values()):
             audit.record(
@@ -147,10 +137,9 @@ def record(
                 "inventory.compared",
                 account,
                 organization=account.organization,
-                listed=listed,
+                listed=seen.listed,
                 **changes.counts(),
             )
-    return changes
 
 
 def note_drift(number: PhoneNumber, different: dict[str, Any], *, seen_at: datetime) -> None:
@@ -162,11 +151,9 @@ def note_drift(number: PhoneNumber, different: dict[str, Any], *, seen_at: datet
     if not different:
         _resolve(found, Finding.Resolution.NOT_SEEN)
     elif not found.update(details=different, last_seen_at=seen_at):
-        drift = Observation(
-            kind=Kind.DRIFT, phone_number=number.phone_number, number=number, details=different
-        )
+        drift = Observation(kind=Kind.DRIFT, phone_number=number.phone_number, details=different)
         with contextlib.suppress(IntegrityError), transaction.atomic():
-            _finding(number.account, drift, seen_at).save()
+            _finding(number.account, drift, number, seen_at).save()
             announcing.numbers_drifted({number: different})
 
 
@@ -178,12 +165,25 @@ def resolve(
     _resolve(found, resolution)
 
 
-def _standing(
-    observations: list[Observation], *, provider: str, since: datetime
-) -> list[Observation]:
-    """Those that our rows still bear out. Time passed since the provider was asked: a number that
-    has a live row by now, or had one until lately (lists lag behind), is no orphan; a row that
-    changed is not judged."""
+def _open(account: ProviderAccount) -> QuerySet[Finding]:
+    return Finding.objects.open().filter(account=account).select_related("number")
+
+
+def _batches_of_open(account: ProviderAccount) -> Iterator[list[Finding]]:
+    after = 0
+    while batch := list(_open(account).filter(pk__gt=after).order_by("pk")[:BATCH]):
+        yield batch
+        after = batch[-1].pk
+
+
+def _key(finding: Finding) -> _Key:
+    return finding.kind, finding.phone_number
+
+
+def _standing(observations: list[Observation], *, provider: str, since: datetime) -> _Standing:
+    """Those that our rows still bear out, with the row. Time passed since the provider was asked:
+    a number that has a live row by now, or had one until lately (lists lag behind), is no orphan;
+    a row that changed is not judged."""
     lately = since - clocks.after(clocks.FINDING_IS_SURE_AFTER)
     orphans = [o.phone_number for o in observations if o.kind == Kind.ORPHAN]
     known = set(
@@ -193,15 +193,59 @@ def _standing(
             phone_number__in=orphans,
         ).values_list("phone_number", flat=True)
     )
-    rows = PhoneNumber.objects.in_bulk([o.number.pk for o in observations if o.number])
+    rows = PhoneNumber.objects.in_bulk([o.number_id for o in observations if o.number_id])
 
     def stands(observation: Observation) -> bool:
-        if observation.number is None:
+        if observation.number_id is None:
             return observation.phone_number not in known
-        read, now = observation.number, rows[observation.number.pk]
-        return all(getattr(now, name) == getattr(read, name) for name in COMPARED)
+        return state_of(rows[observation.number_id]) == observation.was
 
-    return [o for o in observations if stands(o)]
+    return {o.key: (o, rows.get(o.number_id)) for o in observations if stands(o)}
+
+
+def _step(
+    account: ProviderAccount, found: list[Finding], standing: _Standing, began: datetime
+) -> Step:
+    """What `found` becomes by the observations that concern it; those that are left are new."""
+    step = Step(orphans=[o.owned for o, _ in standing.values() if o.owned is not None])
+    left = dict(standing)
+    for finding in found:
+        observation, number = standing.get(_key(finding), (None, None))
+        if observation is None or (number and number.pk) != finding.number_id:
+            # What was found while this comparison was under way is not for it to judge.
+            if finding.last_seen_at < began:
+                step.resolved.append(finding)
+            else:
+                left.pop(_key(finding), None)
+                step.open.append(finding)
+            continue
+        del left[_key(finding)]
+        step.open.append(finding)
+        sure = finding.confirmed_at is None and _is_sure(finding, observation, began)
+        if sure or finding.details != observation.details:
+            step.changed.append(finding)
+        else:
+            step.again.append(finding)
+        finding.last_seen_at = max(finding.last_seen_at, began)
+        finding.details = observation.details
+        if sure:
+            finding.confirmed_at = began
+            step.confirmed.append(finding)
+    step.new.extend(_finding(account, o, number, began) for o, number in left.values())
+    step.open.extend(step.new)
+    return step
+
+
+def _write(step: Step, began: datetime) -> None:
+    # Closed ones first: a new one may take the place of one that was about another row.
+    _resolve(step.resolved, Finding.Resolution.NOT_SEEN)
+    again = [finding.pk for finding in step.again]
+    Finding.objects.filter(pk__in=again, last_seen_at__lt=began).update(last_seen_at=began)
+    Finding.objects.bulk_update(step.changed, ["last_seen_at", "details", "confirmed_at"])
+    Finding.objects.bulk_create(step.new)
+    announcing.numbers_drifted(
+        {one.number: one.details for one in step.new if one.kind == Kind.DRIFT}
+    )
 
 
 def _resolve(findings: Iterable[Finding], resolution: Finding.Resolution) -> None:
@@ -216,14 +260,18 @@ def _is_sure(finding: Finding, observation: Observation, began: datetime) -> boo
     return observation.kind == Kind.ORPHAN or observation.gone
 
 
-def _finding(account: ProviderAccount, observation: Observation, began: datetime) -> Finding:
-    number = observation.number
+def _finding(
+    account: ProviderAccount,
+    observation: Observation,
+    number: PhoneNumber | None,
+    began: datetime,
+) -> Finding:
     return Finding(
         account=account,
         organization_id=account.organization_id or (number and number.organization_id),
         number=number,
         kind=observation.kind,
-        phone_number=observation.key[1],
+        phone_number=observation.phone_number,
         details=observation.details,
         first_seen_at=began,
         last_seen_at=began,

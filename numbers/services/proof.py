@@ -30,7 +30,6 @@ from organizations.actors import Actor
 from organizations.permissions import NUMBERS_WRITE
 
 Status, Verdict = PhoneNumber.Status, PhoneNumber.Verdict
-_AT_A_TIME = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,14 +116,11 @@ def keep(seen: Seen, *, at: datetime) -> None:
 
 
 def keep_all(seen: Sequence[Seen], *, at: datetime) -> int:
-    """Write down verdicts of looks that began `at`: on rows that are active, unchanged since they
-    were read, and not judged by a later look. Returns how many were written."""
-    written = 0
-    for start in range(0, len(seen), _AT_A_TIME):
-        batch = {one.number.pk: one for one in seen[start : start + _AT_A_TIME]}
-        with transaction.atomic():
-            written += _keep(batch, at)
-    return written
+    """Write down verdicts of looks that began `at`, a batch of them: on rows that are active,
+    unchanged since they were read, and not judged by a later look. Returns how many were
+    written."""
+    with transaction.atomic():
+        return _keep({one.number.pk: one for one in seen}, at)
 
 
 def _keep(seen: dict[int, Seen], at: datetime) -> int:
@@ -133,7 +129,7 @@ def _keep(seen: dict[int, Seen], at: datetime) -> int:
         row
         for row in rows.filter(pk__in=seen)
         if (row.webhook_checked_at is None or row.webhook_checked_at <= at)
-        and all(getattr(row, n) == getattr(seen[row.pk].number, n) for n in findings.COMPARED)
+        and findings.state_of(row) == findings.state_of(seen[row.pk].number)
     ]
     verified = [row.pk for row in fresh if seen[row.pk].verdict == Verdict.VERIFIED]
     PhoneNumber.objects.filter(pk__in=verified).update(
@@ -145,11 +141,21 @@ def _keep(seen: dict[int, Seen], at: datetime) -> int:
         webhook_base_url=settings.PUBLIC_BASE_URL,
         updated_at=F("updated_at"),  # looking changes nothing
     )
-    others = [row for row in fresh if seen[row.pk].verdict != Verdict.VERIFIED]
-    for row in others:
+    same, others = [], []
+    for row in fresh:
         one = seen[row.pk]
-        row.webhook_verdict, row.webhook_checked_at = one.verdict, at
-        row.webhook_differences, row.webhook_detail = one.differences, one.detail
+        verdict = (one.verdict, one.differences, one.detail)
+        if one.verdict == Verdict.VERIFIED:
+            continue
+        if verdict == (row.webhook_verdict, row.webhook_differences, row.webhook_detail):
+            same.append(row.pk)
+            continue
+        row.webhook_verdict, row.webhook_differences, row.webhook_detail = verdict
+        row.webhook_checked_at = at
+        others.append(row)
+    PhoneNumber.objects.filter(pk__in=same).update(
+        webhook_checked_at=at, updated_at=F("updated_at")
+    )
     PhoneNumber.objects.bulk_update(
         others,
         [
@@ -160,5 +166,5 @@ def _keep(seen: dict[int, Seen], at: datetime) -> int:
             "updated_at",  # as it was: looking changes nothing
         ],
     )
-    emit("number.judged", verified=len(verified), otherwise=len(others))
+    emit("number.judged", verified=len(verified), otherwise=len(same) + len(others))
     return len(fresh)

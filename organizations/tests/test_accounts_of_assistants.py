@@ -89,7 +89,7 @@ def test_the_database_and_the_admin_refuse_a_default_that_is_only_for_assistants
     staff = Client()
     staff.force_login(make_user(None, "", "root@x.test", is_staff=True, is_superuser=True))
     change = reverse("admin:organizations_provideraccount_change", args=[account.pk])
-    form = {"is_default": "on", "only_for_assistants": "on", "is_active": "on"}
+    form = {"make_default": "on", "only_for_assistants": "on", "is_active": "on"}
 
     response = staff.post(change, form)
 

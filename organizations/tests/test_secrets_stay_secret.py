@@ -227,7 +227,7 @@ def form_of(row: ProviderAccount, **over: str) -> dict[str, str]:
         "connection_id": row.connection_id,
         "messaging_profile_id": row.messaging_profile_id,
         "public_key": row.public_key,
-        "is_default": "on",
+        "make_default": "on",
         "is_active": "on",
         "secret": "",
     }

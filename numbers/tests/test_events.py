@@ -19,6 +19,7 @@ from numbers.models import Finding, PhoneNumber, Purchase
 from numbers.services import findings, recording
 from numbers.services.checking import check_account
 from numbers.services.repairing import repair_number
+from numbers.services.spool import Observation, Spool
 from numbers.tests.inbound import owned
 from numbers.tests.money import buy, settle
 from organizations.credentials import change_account
@@ -287,18 +288,25 @@ def test_drift_that_a_comparison_finds_is_told_to_whom_each_number_belongs(
     theirs = owned(other_organization, "twilio", account=account, phone_number="+14155550777")
     for tenant in (organization, other_organization):
         listen(tenant, HOOK)
-    seen = [
-        findings.Observation(
-            kind=Finding.Kind.DRIFT,
-            phone_number=number.phone_number,
-            number=number,
-            details={"sms_url": {"ours": "a", "theirs": "b"}},
+    with Spool() as seen:
+        seen.note(
+            Observation(
+                kind=Finding.Kind.DRIFT,
+                phone_number=number.phone_number,
+                number_id=number.pk,
+                was=findings.state_of(number),
+                details={"sms_url": {"ours": "a", "theirs": "b"}},
+            )
+            for number in (ours, theirs)
         )
-        for number in (ours, theirs)
-    ]
-
-    for _ in range(2):
-        findings.record(account, seen, began=timezone.now(), listed=2, actor=SYSTEM)
+        for _ in range(2):
+            findings.record(
+                account,
+                seen,
+                began=timezone.now(),
+                actor=SYSTEM,
+                changes=findings.Changes(wants_findings=False),
+            )
 
     found = [(e.organization_id, e.data["number_id"]) for e in Event.objects.all()]
     assert sorted(found) == [(organization.pk, ours.pk), (other_organization.pk, theirs.pk)]

@@ -270,8 +270,9 @@ def test_the_admin_s_form_takes_a_new_secret_and_never_gives_one_back(acme, sand
     right = staff.post(change, form_of(row, secret=new), follow=True)
     assert leaks(told(right), new) == set()
     assert account("twilio").secret == new
-    event = AuditEvent.objects.get(action="provideraccount.changed")
-    assert event.data == {"fields": ["secret"]}
+    event = AuditEvent.objects.get(action="provider_account.secret_replaced")
+    assert event.data["secret"] == "…x4c7"
+    assert leaks(str(event.data), new) == set()
 
     kept = staff.post(change, form_of(row, label="main"), follow=True)
     assert kept.status_code == 200

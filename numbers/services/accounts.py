@@ -23,6 +23,11 @@ from organizations.models import Organization, Provider, ProviderAccount
 # Of each kind: one may have gone from the account without our knowing.
 _REMEMBERED = 3
 _ENVIRONMENT = ProviderAccount.Source.ENVIRONMENT
+_OWN = f"""
+    SELECT * FROM {ProviderAccount._meta.db_table}
+    WHERE organization_id = %s AND provider = %s AND NOT only_for_assistants
+    ORDER BY is_default DESC, id LIMIT 1
+"""
 
 
 def resolve_account(
@@ -36,10 +41,7 @@ def resolve_account(
         if account.organization_id != organization.pk or account.provider != provider:
             raise NotConfigured(hint="The assistant's provider account is not this organization's.")
         return account
-    own = ProviderAccount.objects.filter(
-        organization=organization, provider=provider, only_for_assistants=False
-    )
-    accounts = list(own.order_by("-is_default", "pk")[:1])
+    accounts = list(ProviderAccount.objects.raw(_OWN, [organization.pk, provider]))
     if accounts:
         if not accounts[0].is_default:
             raise NotConfigured(

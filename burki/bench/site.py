@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import psutil
 
-from burki.tests.processes import PLATFORM_KEY, PLATFORM_SID, Web, World, running_world
+from burki.tests.processes import Web, World, running_world
 
 TENANTS = 8
 # A number is bought once, so that every purchase needs another one. Far from the scenarios' digits.
@@ -38,17 +38,8 @@ def site() -> Iterator[World]:
         world.manage("collectstatic", "--noinput", "--verbosity", "0")
         names = [f"Tenant {n}" for n in range(TENANTS)]
         world.keys = list(world.make_tenants(**{name: {} for name in names}).values())
-        _enrich(world)
+        world.enrich()
         yield world
-
-
-def _enrich(world: World) -> None:
-    """Money enough at the providers."""
-    query = """SELECT account_sid FROM organizations_provideraccount WHERE provider = 'twilio'"""
-    accounts = [row["account_sid"] for row in world.postgres.rows(query)]
-    accounts += [f"KEYtenant-{n}" for n in range(TENANTS)]
-    for account in (*accounts, PLATFORM_SID, PLATFORM_KEY.split(".")[0]):
-        world.sandbox.set_account(account, balance="1000000.00")
 
 
 def fresh_numbers(world: World) -> Iterator[str]:

@@ -106,8 +106,7 @@ def test_an_example_asks_again_when_an_answer_is_lost_and_buys_once(site, run, e
 
     status, lines = run(example, provider)
 
-    assert status == 0
-    assert [line[0] for line in lines] == ["bought", "assigned", "released"]
+    assert (status, [line[0] for line in lines]) == (0, ["bought", "assigned", "released"]), lines
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)

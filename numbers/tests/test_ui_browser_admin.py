@@ -65,7 +65,7 @@ def page(site):
     page.goto("/admin/login/")
     page.locator("#id_username").fill(STAFF[0])
     page.locator("#id_password").fill(STAFF[1])
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/admin/")
     yield page
     context.close()
@@ -116,6 +116,7 @@ def test_the_button_of_the_numbers_list_finds_the_organization(site, page):
     attempt = site.world.attempt("twilio")
     page.goto("/admin/numbers/phonenumber/")
     page.get_by_role("link", name="Purchase number").click()
+    expect(page.locator(".select2-container")).to_be_visible()  # replaces the plain one
     page.get_by_role("combobox").click()
     page.get_by_role("searchbox").last.fill("Glob")
     page.get_by_role("option", name="Globex").click()

@@ -30,6 +30,7 @@ def site():
         pytest.skip("`make tools` installs Chromium and axe-core.")
     with running_world(CLOCK_SCALE, SETTLE_CLOCK_SCALE) as world:
         world.make_tenants(Acme={}, Fresh={"accounts": False})
+        world.enrich()
         for tenant, role, email in (
             ("Acme", "member", MEMBER),
             ("Acme", "admin", ADMIN),
@@ -79,7 +80,15 @@ def test_many_are_bought_before_ones_eyes(site, open_page):  # noqa: F811
     assert orders(site, "212") == 6
 
 
-def test_stopping_keeps_what_was_bought(site, open_page):  # noqa: F811
+@pytest.fixture
+def slow_provider(site):
+    """So that there is something left to stop."""
+    site.world.sandbox.add_fault(method="POST", times=None, delay=2 / CLOCK_SCALE)
+    yield
+    site.world.sandbox.clear_faults()
+
+
+def test_stopping_keeps_what_was_bought(site, open_page, slow_provider):  # noqa: F811
     page = open_page(MEMBER)
     ask(page, 100, "312")
     page.get_by_label("To confirm, type the total: 115.00").fill("$115.00")

@@ -3,12 +3,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-all tools lint format openapi clean
+.PHONY: help run test test-all bench tools lint format openapi clean
 
 help:
 	@echo "make run       everything on this machine, with demo data (Ctrl-C stops it)"
 	@echo "make test      the tests that need nothing but Python"
 	@echo "make test-all  those, and the slow ones with live servers"
+	@echo "make bench     how fast it is, beside baselines of the same run (an hour; BENCH=buying: a part)"
 	@echo "make lint      what CI checks of style; make format repairs it"
 	@echo "make openapi   write openapi.yaml, the API's description, out of the views"
 
@@ -49,6 +50,10 @@ $(AXE):
 test-all: $(VENV)/dev.stamp lint tools
 	REQUIRE_ALL=1 HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not slow"
 	REQUIRE_ALL=1 HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -m slow
+
+# Its sections: buying calls bulk million soak. The table is written to .data/bench.md.
+bench: $(VENV)/dev.stamp
+	$(BIN)/python -m burki.bench $(BENCH)
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

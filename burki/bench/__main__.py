@@ -3,6 +3,8 @@
 import argparse
 import os
 import sys
+import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +20,7 @@ from burki.bench import bulk, buying, calls, million, soak  # noqa: E402
 from burki.bench.load import Drivers  # noqa: E402
 from burki.bench.site import site  # noqa: E402
 from burki.bench.table import Table  # noqa: E402
+from burki.tests.processes import World  # noqa: E402
 
 SECTIONS: dict[str, list[Callable]] = {
     "buying": [buying.many_at_once, buying.one_by_one, buying.keeping_alive, buying.searching],
@@ -26,25 +29,51 @@ SECTIONS: dict[str, list[Callable]] = {
     "million": [million.reading],
     "soak": [soak.soaking],
 }
+# Whether everything still works, in a minute; such figures say nothing. The million is left out.
+QUICK: dict[Callable, dict[str, float]] = {
+    buying.many_at_once: {"purchases": 100, "rounds": 1},
+    buying.one_by_one: {"times": 3},
+    buying.keeping_alive: {"purchases": 20},
+    buying.searching: {"times": 2},
+    calls.answering: {"calls": 200, "rounds": 1},
+    bulk.buying_many: {"quantity": 30},
+    soak.soaking: {"minutes": 0.2},
+}
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m burki.bench", description=__doc__)
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=[*SECTIONS])
     parser.add_argument("--file", type=Path, default=Path(".data/bench.md"))
+    parser.add_argument("--quick", action="store_true", help="small, to see whether it works")
     options = parser.parse_args()
     table, drivers = Table(), Drivers()
     try:
         for name in options.sections:
             with site() as world:
                 for part in SECTIONS[name]:
-                    part(world, drivers, table)
+                    if options.quick and part not in QUICK:
+                        continue
+                    measure(part, world, drivers, table, QUICK[part] if options.quick else {})
     finally:
         drivers.close()
         options.file.parent.mkdir(exist_ok=True)
         options.file.write_text(table.markdown())
         print(f"\n{table.markdown()}\nwritten to {options.file}")
     return 1 if table.broken else 0
+
+
+def measure(
+    part: Callable, world: World, drivers: Drivers, table: Table, over: dict[str, float]
+) -> None:
+    """What goes wrong in one part is a row of the table, and does not keep us from the others."""
+    began = time.monotonic()
+    try:
+        part(world, drivers, table, **over)
+    except Exception as error:
+        traceback.print_exc()
+        table.add(f"{part.__module__}.{part.__name__}", repr(error)[:300], "", "ends", kept=False)
+    print(f"({part.__name__}: {time.monotonic() - began:.0f} s)")
 
 
 if __name__ == "__main__":

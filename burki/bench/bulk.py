@@ -20,6 +20,8 @@ from numbers.services.bulk import LANES
 
 WORKERS = 4
 PATH = "/phone-numbers/bulk-purchases"
+COUNTED = ("bought", "pending", "uncertain", "buying")  # against the quantity
+PATIENCE = 1200  # seconds
 
 
 def buying_many(world: World, drivers: Drivers, table: Table, quantity: int = 1000) -> None:
@@ -42,20 +44,35 @@ def buying_many(world: World, drivers: Drivers, table: Table, quantity: int = 10
             run.require(200, 202)
             return json.loads(run.answers[0].body)
 
+        def wait(bought: int) -> float:
+            """Seconds since the workers began, when so many are bought."""
+            while True:
+                told = ask("GET", f"{PATH}/{bulk}")
+                done = told["progress"]
+                assert sum(done[name] for name in COUNTED) <= quantity, told
+                if done["bought"] >= bought:
+                    return time.perf_counter() - began
+                assert told["state"] == "running", told
+                assert time.perf_counter() - began < PATIENCE, told
+                time.sleep(0.2)
+
         bulk = ask("POST", PATH, body)["id"]
         began = time.perf_counter()
         mortal = workers.enter_context(world.worker("bulk"))
+        (its,) = world.wait_until(
+            lambda: world.postgres.rows("SELECT id FROM procrastinate_workers"), "a worker works"
+        )
         for _ in range(WORKERS - 1):
             workers.enter_context(world.worker("bulk"))
         workers.enter_context(world.worker("settle", "default"))
-
-        def wait(bought: int) -> float:
-            while (told := ask("GET", f"{PATH}/{bulk}"))["progress"]["bought"] < bought:
-                assert told["state"] == "running", told
-                time.sleep(0.2)
-            return time.perf_counter() - began
-
         wait(quantity // 3)
+        world.wait_until(
+            lambda: world.postgres.rows(
+                "SELECT id FROM procrastinate_jobs WHERE status = 'doing' AND worker_id = %s",
+                its["id"],
+            ),
+            "it is buying",
+        )
         mortal.send_signal(signal.SIGKILL)
         workers.enter_context(world.worker("bulk"))
         taken = wait(quantity - LANES)

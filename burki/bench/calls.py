@@ -1,9 +1,12 @@
 """What a provider waits for: our answer to a call."""
 
-from burki.bench.buying import order
+import os
+import statistics
+
+from burki.bench.buying import HEALTH, order
 from burki.bench.load import Drivers, request
 from burki.bench.site import PRODUCTION, Watch, offered
-from burki.bench.table import Table
+from burki.bench.table import Table, spread
 from burki.testing import TWILIO_TOKEN
 from burki.tests.processes import World
 from numbers.sandbox.signing import twilio_form
@@ -13,7 +16,9 @@ NUMBERS = 40
 URL = f"{PRODUCTION['PUBLIC_BASE_URL']}/twiml"
 
 
-def answering(world: World, drivers: Drivers, table: Table, calls: int = 6000) -> None:
+def answering(
+    world: World, drivers: Drivers, table: Table, calls: int = 6000, rounds: int = 3
+) -> None:
     """Signed requests for calls to numbers that have an assistant with a media stream; each is
     another call, so that each is written to the inbox with its job."""
     pairs = offered(world, NUMBERS)
@@ -40,23 +45,42 @@ def answering(world: World, drivers: Drivers, table: Table, calls: int = 6000) -
             )
         }
         rung = [ringing(sids, pairs[n % NUMBERS][1], n) for n in range(calls)]
-        drivers.run(web.url, rung[: calls // 10], CLIENTS).require(200)
-        rung = rung[calls // 10 :]
-        with Watch(world, web) as watch:
-            run = drivers.run(web.url, rung, CLIENTS)
-        run.require(200)
-    assert all(b"wss://stream.example/media" in answer.body for answer in run.answers)
+        first, rest = calls // 10, calls - calls // 10
+        drivers.run(web.url, rung[:first], CLIENTS).require(200)
+        with Watch(world, web) as resting:
+            health = drivers.run(web.url, [HEALTH] * (rest // rounds), CLIENTS)
+        runs, watches = [], []
+        for n in range(rounds):
+            part = rung[first + n * rest // rounds : first + (n + 1) * rest // rounds]
+            with Watch(world, web) as watch:
+                run = drivers.run(web.url, part, CLIENTS)
+            run.require(200)
+            runs.append(run)
+            watches.append(watch)
+    assert all(
+        b"wss://stream.example/media" in answer.body for run in runs for answer in run.answers
+    )
     written = world.postgres.rows("SELECT count(*) AS n FROM numbers_webhookdelivery")[0]["n"]
     assert written == calls, written
-    cpu = 1000 * watch.cpu / len(rung)
+    cpu = [1000 * watch.cpu / len(run.answers) for run, watch in zip(runs, watches, strict=True)]
     table.add(
-        "CPU of the web processes for one /twiml", f"{cpu:.2f} ms", "", "≤ 4 ms", kept=cpu <= 4
+        "CPU of the web processes for one /twiml, the inbox written",
+        spread(cpu, digits=2),
+        f"{1000 * resting.cpu / len(health.answers):.2f} ms for one /healthz",
+        "≤ 4 ms",
+        kept=statistics.median(cpu) <= 4,
     )
+    rates = [run.rate for run in runs]
+    busy = statistics.median(watch.cpu / (watch.seconds * os.cpu_count()) for watch in watches)
     table.add(
         f"/twiml, {CLIENTS} clients, 2 processes",
-        f"{run.rate:.0f}/s, p50 {run.milliseconds(0.5):.0f}, p95 {run.milliseconds(0.95):.0f} ms",
-        "", "≥ 300/s", kept=run.rate >= 300,
-    )  # fmt: skip
+        f"{spread(rates, '/s', 0)}, "
+        f"p95 {spread([run.milliseconds(0.95) for run in runs], digits=0)}",
+        f"{health.rate:.0f}/s of /healthz; the web processes have {100 * busy:.0f} % of all "
+        "processor time, the rest is PostgreSQL's, the clients' and the machine's",
+        "≥ 300/s",
+        kept=statistics.median(rates) >= 300,
+    )
 
 
 def ringing(sids: dict[str, str], number: str, n: int) -> bytes:

@@ -42,6 +42,26 @@ def site() -> Iterator[World]:
         yield world
 
 
+def signed_in(world: World, tenant: str) -> str:
+    """The session of an owner who is signed in at the staff pages."""
+    code = f"""
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from organizations.models import Membership, Organization, User
+organization = Organization.objects.get(name={tenant!r})
+user = User.objects.create_user(f"owner-{{organization.slug}}@example.com")
+Membership.objects.create(organization=organization, user=user, role="owner")
+session = SessionStore()
+session[SESSION_KEY] = str(user.pk)
+session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+session.save()
+print(session.session_key)
+"""
+    return world.manage("shell", "--no-imports", "-c", code).splitlines()[-1]
+
+
 def fresh_numbers(world: World) -> Iterator[str]:
     """Numbers that nobody wanted yet."""
     if not hasattr(world, "numbers"):

@@ -55,4 +55,5 @@ class Table:
 def spread(values: Sequence[float], unit: str = "ms", digits: int = 1) -> str:
     """The median, and the least and the most."""
     middle = statistics.median(values)
-    return f"{middle:.{digits}f} {unit} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+    unit = unit if unit.startswith("/") else f" {unit}"
+    return f"{middle:.{digits}f}{unit} ({min(values):.{digits}f} to {max(values):.{digits}f})"

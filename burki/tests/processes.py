@@ -327,6 +327,11 @@ Membership.objects.create(organization=tenant, user=user, role={role!r})
     def assert_inventories_agree(self, *attempts: Attempt) -> None:
         """What the sandbox owns and what we say is ours are the same, one live row each: of these
         numbers, or of all."""
+        theirs, ours = self.inventories(*attempts)
+        assert ours == theirs
+
+    def inventories(self, *attempts: Attempt) -> tuple[list[tuple], list[tuple]]:
+        """The sandbox's, and ours."""
         wanted = {attempt.phone_number for attempt in attempts}
         theirs = sorted(
             (number["provider"], number["phone_number"], number["id"])
@@ -340,7 +345,7 @@ Membership.objects.create(organization=tenant, user=user, role={role!r})
             for row in self.postgres.rows(query)
             if not wanted or row["phone_number"] in wanted
         )
-        assert ours == theirs
+        return theirs, ours
 
 
 @contextlib.contextmanager

@@ -1,0 +1,39 @@
+"""The benchmark still runs: a measurement that is only tried once a year is broken then."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from django.conf import settings
+
+pytestmark = pytest.mark.slow
+
+
+def test_every_short_section_ends_with_its_table(tmp_path):
+    """What was measured says nothing here: not whether it was fast enough, only that it is there."""
+    file = tmp_path / "bench.md"
+    sections = ("buying", "calls", "soak")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "burki.bench", "--quick", *sections, "--file", str(file)],
+        cwd=settings.BASE_DIR,
+        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]},
+        capture_output=True,
+        text=True,
+        timeout=400,
+    )
+
+    assert "Traceback" not in done.stderr, done.stderr
+    rows = [line for line in file.read_text().splitlines() if line.startswith("| ")]
+    told = {row.split(" | ")[0].removeprefix("| ") for row in rows}
+    for what in (
+        "CPU of the web processes for one purchase",
+        "One telnyx purchase after a search, provider at 200 ms",
+        "Search at both providers (300 and 500 ms)",
+        "/twiml, 32 clients, 2 processes",
+        "Books after the soak",
+    ):
+        assert what in told
+    (books,) = [row for row in rows if row.startswith("| Books after the soak")]
+    assert "| yes |" in books

@@ -1,7 +1,6 @@
 """Where a number should send its calls and messages: prepared before it is claimed, and compared
 with what the provider has ever after."""
 
-import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,11 +20,9 @@ from numbers.exceptions import ProviderError, ProviderRefused
 from numbers.models import PhoneNumber, ProviderSetup
 from numbers.providers.base import NumberProvider, Routing
 from numbers.services.accounts import named_routing
+from numbers.services.public_key import learn_missing
 from organizations.models import Organization, ProviderAccount
 
-logger = logging.getLogger(__name__)
-
-_ENVIRONMENT = ProviderAccount.Source.ENVIRONMENT
 TWIML, TWILIO_STATUS, TELNYX = "/twiml", "/twilio-status", "/telnyx-webhook"
 # What answers messages at Twilio when nobody is to receive them: its own demonstration.
 TWILIO_NO_SMS_URL = "https://demo.twilio.com/welcome/sms/reply"
@@ -108,7 +105,7 @@ def prepare_connections(
     """
     if not driver.uses_connections:
         return Routing()
-    learn_public_key(driver, account)
+    learn_missing(driver, account)
     named = named_routing(account, assistant)
     fresh = f"routing:{account.pk}:{named.connection_id}:{named.messaging_profile_id}"
     if (named.connection_id or named.messaging_profile_id) and not cache.get(fresh):
@@ -142,20 +139,6 @@ def known_connections(
         messaging_profile_id=named.messaging_profile_id
         or (ours.messaging_profile_id if ours else ""),
     )
-
-
-def learn_public_key(driver: NumberProvider, account: ProviderAccount) -> None:
-    """Without the account's public key no call to its numbers could be answered. Ask for it, once;
-    that the provider does not tell now stops nothing: the next purchase asks again."""
-    given = account.source == _ENVIRONMENT and settings.TELNYX_PUBLIC_KEY
-    if not driver.uses_connections or account.public_key or given:
-        return
-    try:
-        account.public_key = driver.public_key()
-    except ProviderError as error:
-        logger.warning("account %s did not tell its public key: %s", account.pk, error.code)
-    else:
-        account.save(update_fields=["public_key", "updated_at"])
 
 
 def forget_unknown(

@@ -71,11 +71,18 @@ def intended(number: PhoneNumber, base: str = "") -> Intended:
 
 
 def _moved(number: PhoneNumber, url: str, base: str) -> str:
-    """The address that takes the place of `url`, if that is our own for calls and messages. Where
-    we were is told by the callback, which is always ours, and by the last proof."""
+    """The address that takes the place of `url`, if that is our own for calls and messages."""
+    ours = {public_url(TWIML, one) for one in our_bases(number)}
+    return public_url(TWIML, base) if url in ours else url
+
+
+def our_bases(number: PhoneNumber) -> list[str]:
+    """Where the provider may know us for a number: at PUBLIC_BASE_URL, and until a repair where we
+    were before. That is told by the row's callback, which is always ours, and by the last proof;
+    never by an address that somebody could choose."""
     then = number.status_callback.partition(TWILIO_STATUS)[0]
-    known = (settings.PUBLIC_BASE_URL, number.webhook_base_url, then)
-    return public_url(TWIML, base) if url in {public_url(TWIML, one) for one in known} else url
+    known = (settings.PUBLIC_BASE_URL, then, number.webhook_base_url)
+    return list(dict.fromkeys(filter(None, known)))
 
 
 def voice_url_of(provider: str) -> str:

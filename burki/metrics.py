@@ -35,6 +35,11 @@ events = Counter(
     "Named events of the services, such as purchase.recorded; `outcome` is the state reached.",
     ["event", "outcome"],
 )
+webhooks_refused = Counter(
+    "burki_webhooks_refused",
+    "Requests that claimed to come from a provider, and were not shown to; `reason` is one word.",
+    ["provider", "reason"],
+)
 
 _GAUGES = {
     "burki_purchases_unsettled": (
@@ -48,6 +53,12 @@ _GAUGES = {
         [],
         """SELECT coalesce(extract(epoch FROM now() - min(claimed_at)), 0) FROM numbers_purchase
            WHERE next_look_at IS NOT NULL AND state = 'uncertain'""",
+    ),
+    "burki_webhook_deliveries_unprocessed": (
+        "Webhooks of providers that are written down and not worked off yet.",
+        ["provider"],
+        """SELECT provider, count(*) FROM numbers_webhookdelivery
+           WHERE processed_at IS NULL GROUP BY provider""",
     ),
     "burki_jobs": (
         "Background jobs that wait or run.",

@@ -23,8 +23,9 @@ from numbers.exceptions import InventoryConflict, NotConfigured, ProviderError, 
 from numbers.models import Finding, PhoneNumber
 from numbers.providers.base import Destinations, NumberProvider, OwnedNumber
 from numbers.providers.registry import driver_for
-from numbers.services import evidence, findings, proof
+from numbers.services import evidence, findings, proof, public_key
 from numbers.services.accounts import credentials_of, environment_accounts
+from numbers.services.evidence import Differences
 from numbers.services.findings import Changes
 from numbers.services.inventory_actions import adopt_listed
 from numbers.services.proof import Seen
@@ -112,7 +113,10 @@ def compare_account(
             credentials = credentials_of(account)
             driver = driver_for(credentials, deadline or Deadline.after(clocks.COMPARE))
             spool.keep_listed(driver.list_numbers())
-            destinations = driver.all_destinations(spool.endpoints) if spool.holds_ours else None
+            destinations, of_account = None, {}
+            if spool.holds_ours:
+                destinations = driver.all_destinations(spool.endpoints)
+                of_account = public_key.look(account, driver, dry_run=dry_run)
             asked = _ask_for_ghosts(account, spool, driver, began)
         except ProviderError as error:
             logger.warning("account %s was not compared: %s", account.pk, error.code)
@@ -121,7 +125,7 @@ def compare_account(
             return Report(account=account, failure=error)
 
         for batch in spool.ours():
-            seen = _look(batch, destinations, began)
+            seen = _look(batch, destinations, of_account, began)
             spool.note(_disagreements(seen, asked))
             if not dry_run:
                 proof.keep_all([one for one, _ in seen], at=began)
@@ -200,14 +204,16 @@ def _keep_trouble(spool: Spool, trouble: str, began: datetime) -> None:
 def _look(
     batch: list[Ours],
     destinations: Callable[[OwnedNumber], Destinations],
+    of_account: Differences,
     began: datetime,
 ) -> list[tuple[Seen, OwnedNumber | None]]:
     """What an account's complete list says about some of our rows in it. Connections and profiles
-    are listed as well: that costs no more requests than there are pages of them."""
+    are listed as well: that costs no more requests than there are pages of them. What differs
+    `of_account` differs for each."""
     found = []
     for row, owned in _unchanged(batch):
         reported = owned and evidence.reported(row, owned, destinations)
-        different = evidence.differences(row, owned, reported)
+        different = evidence.differences(row, owned, reported, of_account)
         found.append((proof.judged(row, owned, different, at=began), owned))
     return found
 

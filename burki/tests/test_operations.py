@@ -13,6 +13,7 @@ from burki import operations
 from burki.logs import masked_event
 from burki.testing import TWILIO_NUMBER, post
 from numbers.models import Purchase
+from numbers.tests.inbound import event_of, from_telnyx, owned, text_payload, work
 
 TOKEN = "metrics-token-0123456789"
 
@@ -137,6 +138,25 @@ def test_purchases_in_doubt_show_their_number_and_age(client, sandbox, scrape):
     assert told['burki_purchases_unsettled{state="uncertain"}'] == 1
     assert 3600 <= told["burki_purchase_uncertain_oldest_seconds"] < 3700
     assert told['burki_jobs{queue="settle",status="todo"}'] >= 1
+
+
+def test_webhooks_that_are_refused_or_not_worked_off_are_counted(organization, scrape):
+    number = owned(organization, "telnyx")
+    refused = 'burki_webhooks_refused_total{provider="twilio",reason="unsigned"}'
+    before = scrape().get(refused, 0)
+
+    Client().post("/twiml")
+    for event in ("e1", "e2"):
+        assert (
+            from_telnyx(event_of("message.received", text_payload(number), event)).status_code
+            == 200
+        )
+    told = scrape()
+    assert told[refused] == before + 1
+    assert told['burki_webhook_deliveries_unprocessed{provider="telnyx"}'] == 2
+
+    work()
+    assert 'burki_webhook_deliveries_unprocessed{provider="telnyx"}' not in scrape()
 
 
 def test_an_unknown_method_or_path_makes_no_new_label(scrape):

@@ -61,9 +61,10 @@ class ConfigurationAnswer(Answer):
 
 
 class CheckedPart(Answer):
-    """A connection, or a messaging profile."""
+    """A connection, a messaging profile, or the public key that verifies what Telnyx sends: `id`
+    is what we have."""
 
-    id = serializers.CharField()
+    id = serializers.CharField(allow_blank=True)
     usable = serializers.BooleanField()
     problem = serializers.CharField(allow_null=True)
 
@@ -77,6 +78,7 @@ class Check(Answer):
     code = code_field(allow_null=True)
     connection = CheckedPart(allow_null=True)
     messaging_profile = CheckedPart(allow_null=True)
+    public_key = CheckedPart(allow_null=True)
 
 
 class ProviderAccountAnswer(Answer):

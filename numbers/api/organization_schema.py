@@ -66,6 +66,11 @@ _ACCOUNT: dict[str, Any] = {
         "code": None,
         "connection": {"id": "1234567890", "usable": True, "problem": None},
         "messaging_profile": None,
+        "public_key": {
+            "id": "11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=",
+            "usable": True,
+            "problem": None,
+        },
     },
     "warnings": [],
     "created_at": _WHEN,

@@ -198,7 +198,7 @@ class ProviderAccountSerializer(serializers.ModelSerializer):
 
 # PostgreSQL's jsonb forgets the order of keys; readers do not.
 _CHECK = ("ok", "status", "friendly_name", "may_order", "problem", "code", "connection",
-          "messaging_profile")  # fmt: skip
+          "messaging_profile", "public_key")  # fmt: skip
 
 
 def _told(seen: Mapping[str, Any]) -> dict[str, Any] | None:

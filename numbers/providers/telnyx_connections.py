@@ -78,7 +78,11 @@ def public_key(client: TelnyxClient) -> str:
     data = client.get("/public_key", {}, clocks.READ).get("data")
     key = data.get("public") if isinstance(data, dict) else None
     if not isinstance(key, str) or not _KEY.fullmatch(key):
-        raise ProviderUnreachable(provider_message="Telnyx's answer could not be read.")
+        raise ProviderUnreachable(
+            "What Telnyx told as its public key is none: it was not stored.",
+            hint="Look for the key in Telnyx's portal, under Keys & Credentials.",
+            retryable=False,
+        )
     return key
 
 

@@ -14,7 +14,7 @@ from numbers.clocks import Deadline
 from numbers.exceptions import CheckFailed, NotConfigured, ProviderError, ProviderRefused
 from numbers.providers.base import AccountStanding, AccountStatus, NumberProvider, Routing
 from numbers.providers.registry import driver_for
-from numbers.services import announcing
+from numbers.services import announcing, evidence, proof, public_key
 from numbers.services.accounts import credentials_of, named_routing
 from numbers.services.proving import check_routing
 from organizations import audit
@@ -29,7 +29,8 @@ def check_account(*, actor: Actor, account: ProviderAccount) -> ProviderAccount:
     """Ask the provider how `account` stands, keep the result in `last_check`, and return the row.
     Credentials that are refused are a result as well.
 
-    Only reads at the provider; takes at most 22 seconds. Raises `PermissionDenied`,
+    Only reads at the provider; takes at most 22 seconds. A public key that we do not have yet is
+    learned. Raises `PermissionDenied`,
     `NotConfigured`, and `CheckFailed` (then the last result stays).
     """
     _require_right(actor, account)
@@ -40,6 +41,7 @@ def check_account(*, actor: Actor, account: ProviderAccount) -> ProviderAccount:
         standing = driver.check_account()
         in_use = standing.status not in (AccountStatus.SUSPENDED, AccountStatus.CLOSED)
         parts = _usable(driver, named_routing(account, None)) if in_use else {}
+        parts |= _verifiable(driver, account) if in_use else {}
         result = result_of(standing, **parts)
     except ProviderRefused as refusal:
         if refusal.retryable:
@@ -90,6 +92,9 @@ def account_warnings(account: ProviderAccount) -> list[str]:
         # What was checked may not be what is set now.
         if told and told["problem"] and told["id"] == getattr(account, f"{part}_id", told["id"]):
             found.append(told["problem"])
+    key = seen.get("public_key")
+    if key and key["problem"] and key["id"] == public_key.ours(account):
+        found.append(key["problem"])
     if account.low_balance:
         threshold = money(account.low_balance_threshold)
         found.append(
@@ -104,9 +109,10 @@ def result_of(
     *,
     connection: dict[str, Any] | None = None,
     messaging_profile: dict[str, Any] | None = None,
+    public_key: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A check as it is kept and shown."""
-    parts = [part for part in (connection, messaging_profile) if part]
+    parts = [part for part in (connection, messaging_profile, public_key) if part]
     return {
         "ok": standing.may_order and all(part["usable"] for part in parts),
         "status": str(standing.status),
@@ -118,11 +124,12 @@ def result_of(
         "code": None,
         "connection": connection,
         "messaging_profile": messaging_profile,
+        "public_key": public_key,
     }
 
 
 def told_of(given: str, problem: str | None = None) -> dict[str, Any]:
-    """A connection or profile in a check's result."""
+    """A connection, profile or public key in a check's result."""
     return {"id": given, "usable": problem is None, "problem": problem}
 
 
@@ -138,6 +145,7 @@ def _refused(refusal: ProviderRefused) -> dict[str, Any]:
         "code": refusal.code,
         "connection": None,
         "messaging_profile": None,
+        "public_key": None,
     }
 
 
@@ -155,6 +163,21 @@ def _usable(driver: NumberProvider, named: Routing) -> dict[str, dict[str, Any]]
             problem = error.hint
         found[part] = told_of(given, problem)
     return found
+
+
+def _verifiable(driver: NumberProvider, account: ProviderAccount) -> dict[str, dict[str, Any]]:
+    """Whether what the account sends us can be verified with the key that we have of it."""
+    if not driver.uses_connections:
+        return {}
+    problem = None
+    try:
+        if different := public_key.look(account, driver):
+            problem = f"{evidence.in_words(different)} Repair one of its numbers, or enter it."
+    except ProviderError as error:
+        if error.retryable:
+            raise
+        problem = proof.trouble(error)
+    return {"public_key": told_of(public_key.ours(account), problem)}
 
 
 def _require_right(actor: Actor, account: ProviderAccount) -> None:

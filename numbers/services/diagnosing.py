@@ -9,7 +9,7 @@ from assistants.models import Assistant
 from numbers.exceptions import NumberGone, ProviderError, RequestFailed
 from numbers.models import PhoneNumber
 from numbers.providers.base import Destinations, NumberProvider, OwnedNumber
-from numbers.services import evidence
+from numbers.services import evidence, public_key
 from numbers.services.lookup import driver_of, live_number
 from numbers.services.routing import intended, voice_url_of
 from organizations.actors import Actor
@@ -152,17 +152,9 @@ def _of_routing(
     reported = (
         destinations if as_intended else evidence.reported(number, owned, driver.destinations)
     )
-    different = evidence.differences(number, owned, reported)
-    problems = [
-        Problem(
-            what=evidence.in_words({name: setting}),
-            has=setting["theirs"] or None,
-            should_be=setting["ours"] or None,
-            do=f"Set it as it should be: POST /phone-numbers/{number}/repair. What somebody else "
-            "has set there is kept, and can be put back.",
-        )
-        for name, setting in different.items()
-    ]
+    of_account = public_key.difference(number.account, driver.public_key())
+    different = evidence.differences(number, owned, reported, of_account)
+    problems = [_differs(number, name, setting) for name, setting in different.items()]
     calls = number.voice_webhook_url or voice_url_of(number.provider)
     if not problems and destinations.voice_url != calls:  # the row leaves it to the provider
         problems.append(
@@ -175,6 +167,17 @@ def _of_routing(
             )
         )
     return problems
+
+
+def _differs(number: PhoneNumber, name: str, setting: dict[str, str]) -> Problem:
+    has, should_be = evidence.is_and_should_be(name, setting)
+    return Problem(
+        what=evidence.in_words({name: setting}),
+        has=has or None,
+        should_be=should_be or None,
+        do=f"Set it as it should be: POST /phone-numbers/{number}/repair. What somebody else "
+        "has set there is kept, and can be put back.",
+    )
 
 
 def _of_assistant(number: PhoneNumber) -> list[Problem]:

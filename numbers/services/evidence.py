@@ -9,6 +9,8 @@ from typing import Any
 from burki.text import plain
 from numbers.models import PhoneNumber, Purchase
 from numbers.providers.base import Destinations, NumberProvider, OwnedNumber, Sighting
+from numbers.services import public_key
+from numbers.services.public_key import PUBLIC_KEY
 from numbers.services.routing import Intended, intended
 from organizations.models import Provider, ProviderAccount
 
@@ -21,12 +23,16 @@ Differences = dict[str, dict[str, str]]  # each setting with what is `ours` and 
 
 
 def differences(
-    number: PhoneNumber, owned: OwnedNumber | None, reported: Destinations | None = None
+    number: PhoneNumber,
+    owned: OwnedNumber | None,
+    reported: Destinations | None = None,
+    of_account: Differences | None = None,
 ) -> Differences:
     """Where the provider has something else than it should: the one comparison of a number.
 
     `owned` is the number as the provider has it, None when the account lacks it. `reported` tells
-    of the connection and profile that the number should have; they are not judged without it.
+    of the connection and profile that the number should have, `of_account` what differs for all
+    numbers of the account (`public_key.look`); they are not judged without it.
     """
     if owned is None or not is_same_number(number, owned):
         theirs = plain(owned.number_id, 64) if owned else ""
@@ -43,7 +49,8 @@ def differences(
         if getattr(wanted.routing, overridden(name)):
             ours = "POST" if name.endswith("_method") else ""
             found[name] = {"ours": ours, "theirs": shown(value)}
-    return found | (_reported_elsewhere(wanted, reported) if reported else {})
+    found |= _reported_elsewhere(wanted, reported) if reported else {}
+    return found | (of_account or {})
 
 
 def overridden(name: str) -> str:
@@ -71,7 +78,7 @@ def _reported_elsewhere(wanted: Intended, reported: Destinations) -> Differences
 
 def foreign(number: PhoneNumber, different: Differences) -> Differences:
     """Those differences in which the provider has what somebody else set there: not nothing, nor
-    what we set ourselves under an earlier PUBLIC_BASE_URL."""
+    what we set ourselves under an earlier PUBLIC_BASE_URL. The account's key nobody sets."""
     earlier = intended(number, number.webhook_base_url)
 
     def set_by_us(name: str) -> Collection[str]:
@@ -79,7 +86,11 @@ def foreign(number: PhoneNumber, different: Differences) -> Differences:
             return "", getattr(number, name)
         return "", getattr(earlier, name, "")
 
-    return {name: pair for name, pair in different.items() if pair["theirs"] not in set_by_us(name)}
+    return {
+        name: pair
+        for name, pair in different.items()
+        if name != PUBLIC_KEY and pair["theirs"] not in set_by_us(name)
+    }
 
 
 _WORDS = {
@@ -101,15 +112,30 @@ _WORDS = {
     "profile_webhook_url": "The address that the messaging profile reports to",
     "profile_api_version": "The messaging profile's webhook API version",
     "profile_active": "Whether the messaging profile is enabled",
+    PUBLIC_KEY: "Our copy of the key that Telnyx signs with",
 }
+_KEY_DIFFERS = (
+    "Telnyx signs with the key {theirs}, ours is {ours}: its calls and messages are refused."
+)
 
 
 def in_words(different: Differences) -> str:
     """Differences for people, as one text."""
-    return " ".join(
-        f"{called(name)} is {pair['theirs'] or 'not set'}, not {pair['ours'] or 'empty'}."
-        for name, pair in different.items()
-    )
+    return " ".join(_sentence(name, pair) for name, pair in different.items())
+
+
+def _sentence(name: str, pair: dict[str, str]) -> str:
+    if name == PUBLIC_KEY:
+        return _KEY_DIFFERS.format(theirs=pair["theirs"], ours=pair["ours"] or "not known")
+    has, should_be = is_and_should_be(name, pair)
+    return f"{called(name)} is {has or 'not set'}, not {should_be or 'empty'}."
+
+
+def is_and_should_be(name: str, pair: dict[str, str]) -> tuple[str, str]:
+    """What a repair would change, and to what. Of the key it is our copy that follows."""
+    if name == PUBLIC_KEY:
+        return pair["ours"], pair["theirs"]
+    return pair["theirs"], pair["ours"]
 
 
 def called(name: str) -> str:
@@ -119,11 +145,13 @@ def called(name: str) -> str:
 
 def look_at(number: PhoneNumber, driver: NumberProvider) -> tuple[OwnedNumber | None, Differences]:
     """The number as the provider has it right now, all of it, and where that is not as it should
-    be. Raises `ProviderError`."""
+    be. The account's public key is learned if we have none. Raises `ProviderError`."""
     owned = driver.find_number(number.phone_number, whole=True)
     if owned is None or not is_same_number(number, owned):
         return owned, differences(number, owned)
-    return owned, differences(number, owned, reported(number, owned, driver.destinations))
+    destinations = reported(number, owned, driver.destinations)
+    of_account = public_key.look(number.account, driver)
+    return owned, differences(number, owned, destinations, of_account)
 
 
 def reported(

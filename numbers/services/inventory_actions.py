@@ -23,7 +23,8 @@ from numbers.providers.registry import driver_for
 from numbers.reconcile import look_at_purchase
 from numbers.services import announcing, evidence, findings
 from numbers.services.accounts import credentials_of, named_routing
-from numbers.services.routing import TWILIO_STATUS, TWIML, learn_public_key, public_url
+from numbers.services.public_key import learn_missing
+from numbers.services.routing import TWILIO_STATUS, TWIML, public_url
 from numbers.services.settling import database_now, lock_organization
 from organizations import audit
 from organizations.actors import Actor
@@ -69,7 +70,7 @@ def adopt_listed(
         with transaction.atomic(durable=True):
             findings.resolve(account, Kind.ORPHAN, settled.phone_number, Resolution.ADOPTED)
         return settled
-    learn_public_key(driver, account)  # its calls reach us as soon as it is repaired
+    learn_missing(driver, account)  # its calls reach us as soon as it is repaired
     values = _values(account, owned, driver)
     with transaction.atomic(durable=True):
         organization = lock_organization(account.organization_id)

@@ -19,9 +19,10 @@ from numbers.exceptions import InventoryConflict, ProviderError
 from numbers.models import Finding, PhoneNumber, ProviderSetup
 from numbers.providers.base import NumberProvider, OwnedNumber, Routing
 from numbers.providers.registry import driver_for
-from numbers.services import announcing, evidence, findings, proof
+from numbers.services import announcing, evidence, findings, proof, public_key
 from numbers.services.accounts import credentials_of
 from numbers.services.evidence import Differences
+from numbers.services.public_key import PUBLIC_KEY
 from numbers.services.routing import intended, telnyx_webhook_url
 from numbers.services.settling import database_now, lock_organization
 from organizations import audit
@@ -54,7 +55,8 @@ def repair_number(
     *, actor: Actor, organization: Organization, number: PhoneNumber, overwrite: bool = True
 ) -> Repaired:
     """Set at the provider what should be there, where it differs, and read it back. What was set
-    there before is kept in the audit, before anything is changed. Without `overwrite`, what
+    there before is kept in the audit, before anything is changed. Of the key that the provider
+    signs with, our copy follows. Without `overwrite`, what
     somebody else set there is left alone.
 
     Raises `PermissionDenied`, `NotFound` for another organization's number, `InventoryConflict`
@@ -87,6 +89,8 @@ def repair_number(
         )
         try:
             _set(number, owned, todo, driver)
+            if PUBLIC_KEY in todo:
+                public_key.replace(actor, number.account, todo)
             began = database_now()
             owned, different = evidence.look_at(number, driver)
         except ProviderError as error:
@@ -196,13 +200,18 @@ def _put_back(
 def _may_set(actor: Actor, number: PhoneNumber, names: dict[str, Any]) -> None:
     """Connections and profiles of the platform's account serve other organizations as well: only
     those that we made for this one are its own to change."""
-    there = ("connection_", "profile_")
+    there = ("connection_", "profile_", PUBLIC_KEY)
     shared = [name for name in names if name.startswith(there) and name != "connection_id"]
     operator = actor.kind == "system" or (actor.api_key is None and actor.user.is_superuser)
     if not shared or number.account.organization_id is not None or operator:
         return
     own = ProviderSetup.objects.filter(account=number.account, organization=number.organization)
     for name in shared:
+        if name == PUBLIC_KEY:
+            raise PermissionDenied(
+                f"{number} shares its account with other customers of the platform: only the "
+                "platform's operator can set the account's public key."
+            )
         key = "connection_id" if name.startswith("connection_") else "messaging_profile_id"
         if key == "connection_id" and number.voice_webhook_url:
             continue  # it leads to the customer's own address, and no other number has it

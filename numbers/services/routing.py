@@ -1,7 +1,6 @@
 """Where a number should send its calls and messages: prepared before it is claimed, and compared
 with what the provider has ever after."""
 
-import logging
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -21,11 +20,9 @@ from numbers.exceptions import ProviderError, ProviderRefused
 from numbers.models import PhoneNumber, ProviderSetup
 from numbers.providers.base import NumberProvider, Routing
 from numbers.services.accounts import named_routing
+from numbers.services.public_key import learn_missing
 from organizations.models import Organization, ProviderAccount
 
-logger = logging.getLogger(__name__)
-
-_ENVIRONMENT = ProviderAccount.Source.ENVIRONMENT
 TWIML, TWILIO_STATUS, TELNYX = "/twiml", "/twilio-status", "/telnyx-webhook"
 # What answers messages at Twilio when nobody is to receive them: its own demonstration.
 TWILIO_NO_SMS_URL = "https://demo.twilio.com/welcome/sms/reply"
@@ -74,11 +71,18 @@ def intended(number: PhoneNumber, base: str = "") -> Intended:
 
 
 def _moved(number: PhoneNumber, url: str, base: str) -> str:
-    """The address that takes the place of `url`, if that is our own for calls and messages. Where
-    we were is told by the callback, which is always ours, and by the last proof."""
+    """The address that takes the place of `url`, if that is our own for calls and messages."""
+    ours = {public_url(TWIML, one) for one in our_bases(number)}
+    return public_url(TWIML, base) if url in ours else url
+
+
+def our_bases(number: PhoneNumber) -> list[str]:
+    """Where the provider may know us for a number: at PUBLIC_BASE_URL, and until a repair where we
+    were before. That is told by the row's callback, which is always ours, and by the last proof;
+    never by an address that somebody could choose."""
     then = number.status_callback.partition(TWILIO_STATUS)[0]
-    known = (settings.PUBLIC_BASE_URL, number.webhook_base_url, then)
-    return public_url(TWIML, base) if url in {public_url(TWIML, one) for one in known} else url
+    known = (settings.PUBLIC_BASE_URL, then, number.webhook_base_url)
+    return list(dict.fromkeys(filter(None, known)))
 
 
 def voice_url_of(provider: str) -> str:
@@ -108,7 +112,7 @@ def prepare_connections(
     """
     if not driver.uses_connections:
         return Routing()
-    learn_public_key(driver, account)
+    learn_missing(driver, account)
     named = named_routing(account, assistant)
     fresh = f"routing:{account.pk}:{named.connection_id}:{named.messaging_profile_id}"
     if (named.connection_id or named.messaging_profile_id) and not cache.get(fresh):
@@ -142,20 +146,6 @@ def known_connections(
         messaging_profile_id=named.messaging_profile_id
         or (ours.messaging_profile_id if ours else ""),
     )
-
-
-def learn_public_key(driver: NumberProvider, account: ProviderAccount) -> None:
-    """Without the account's public key no call to its numbers could be answered. Ask for it, once;
-    that the provider does not tell now stops nothing: the next purchase asks again."""
-    given = account.source == _ENVIRONMENT and settings.TELNYX_PUBLIC_KEY
-    if not driver.uses_connections or account.public_key or given:
-        return
-    try:
-        account.public_key = driver.public_key()
-    except ProviderError as error:
-        logger.warning("account %s did not tell its public key: %s", account.pk, error.code)
-    else:
-        account.save(update_fields=["public_key", "updated_at"])
 
 
 def forget_unknown(

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import json
 import time
+from collections import Counter
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,6 +15,7 @@ from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from twilio.request_validator import RequestValidator
 
+from burki import metrics
 from burki.testing import TELNYX_NUMBER, TWILIO_NUMBER, TWILIO_TOKEN
 from numbers.models import PhoneNumber
 from organizations.models import Organization, ProviderAccount
@@ -148,6 +150,18 @@ def from_telnyx(
         }
     return (client or Client()).post(
         "/telnyx-webhook", body, content_type="application/json", headers=headers
+    )
+
+
+def refusals(provider: str) -> Counter[str]:
+    """How many webhooks were refused so far, by reason."""
+    (metric,) = metrics.webhooks_refused.collect()
+    return Counter(
+        {
+            sample.labels["reason"]: int(sample.value)
+            for sample in metric.samples
+            if sample.name.endswith("_total") and sample.labels["provider"] == provider
+        }
     )
 
 

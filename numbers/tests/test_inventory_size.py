@@ -24,6 +24,7 @@ from django.test.utils import CaptureQueriesContext
 from burki.testing import CONNECTION, PROFILE, SYSTEM
 from numbers.inventory import Report, compare_account
 from numbers.models import Finding, PhoneNumber
+from numbers.sandbox.signing import telnyx_public_key
 from numbers.tests.inventories import ELSEWHERE, TWIML, WEBHOOK, account_of, compared, minutes_pass
 from organizations.models import Organization, ProviderAccount
 
@@ -59,6 +60,8 @@ class Listing:
         name = path.rpartition("/")[2].removesuffix(".json")
         if name in ENDPOINTS:
             return self._telnyx([ENDPOINTS[name]], 1)
+        if name == "public_key":
+            return self._as_json({"data": {"public": telnyx_public_key("KEYacme")}})
         page = int((query.get("page[number]") or query.get("Page") or ["0"])[0])
         page -= self.provider == "telnyx"  # it counts from one
         if (instead := self.before_page(page)) is not None:

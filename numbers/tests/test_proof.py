@@ -34,7 +34,7 @@ from organizations.actors import Actor
 
 BOTH = pytest.mark.parametrize("provider", ["twilio", "telnyx"])
 LOOK = pytest.mark.parametrize("look", ["verify", "compare"])
-READS = {"twilio": 1, "telnyx": 3}  # requests of one look: Telnyx has a connection and a profile
+READS = {"twilio": 1, "telnyx": 4}  # of one look; Telnyx has connection, profile and key
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patience")]
 
@@ -575,11 +575,11 @@ def test_the_job_leaves_a_number_alone_that_is_gone(organization, sandbox):
 # --- All numbers, gently --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("provider", "reads"), [("twilio", 1), ("telnyx", 5)])
+@pytest.mark.parametrize(("provider", "reads"), [("twilio", 1), ("telnyx", 6)])
 def test_all_numbers_of_an_account_are_proven_with_a_request_for_each_page(
     organization, sandbox, provider, reads
 ):
-    """Telnyx lists a hundred at a time, and its connections and profiles."""
+    """Telnyx lists a hundred at a time, its connections and profiles; and its key is asked once."""
     first = bought(organization, provider)
     account = account_of(organization, provider)
     routing = {n: getattr(first, n) for n in ("voice_url", "sms_url", "status_callback",

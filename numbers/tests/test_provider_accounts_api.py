@@ -215,6 +215,7 @@ def test_a_check_is_told_and_kept(provider, organization, client, sandbox):
         "code": None,
         "connection": part | {"id": CONNECTION} if provider == "telnyx" else None,
         "messaging_profile": part | {"id": PROFILE} if provider == "telnyx" else None,
+        "public_key": part | {"id": account.public_key} if provider == "telnyx" else None,
     }
     assert client.get(f"{PATH}/{account.pk}").json() == told
     assert {request.method for request in sandbox.requests()} == {"GET"}

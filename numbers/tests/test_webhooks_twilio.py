@@ -6,22 +6,24 @@ import hmac
 from datetime import timedelta
 
 import pytest
-from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 from twilio.request_validator import RequestValidator
 
-from burki.testing import TWILIO_TOKEN, make_assistant, make_organization
-from numbers.models import Call, Message, WebhookDelivery
+from burki.testing import SYSTEM, TWILIO_TOKEN, make_assistant, make_organization
+from numbers.models import Call, Message, PhoneNumber, WebhookDelivery
+from numbers.services.repairing import repair_number
 from numbers.tests.inbound import (
     BASE,
     CALLER,
     call_form,
     from_twilio,
     owned,
+    refusals,
     text_form,
 )
+from numbers.tests.inventories import bought
 from organizations.models import ProviderAccount
 
 pytestmark = pytest.mark.django_db
@@ -110,9 +112,9 @@ def test_what_is_not_signed_is_refused_and_nothing_is_written(desk, path, break_
     assert nothing_written()
 
 
-def sign(url: str, form: dict[str, str], algorithm=hashlib.sha1) -> str:
+def sign(url: str, form: dict[str, str], algorithm=hashlib.sha1, token: str = TWILIO_TOKEN) -> str:
     text = url + "".join(f"{name}{form[name]}" for name in sorted(form))
-    digest = hmac.new(TWILIO_TOKEN.encode(), text.encode(), algorithm).digest()
+    digest = hmac.new(token.encode(), text.encode(), algorithm).digest()
     return base64.b64encode(digest).decode()
 
 
@@ -143,13 +145,12 @@ def test_the_account_that_is_named_must_be_the_one_that_has_the_number(desk):
 
 
 def test_a_refusal_is_counted_and_logged_without_the_body(desk, caplog):
-    cache.clear()
+    before = refusals("twilio")
     with caplog.at_level("INFO", logger="burki.events"):
         from_twilio(text_form(desk, Body="my secret"), token="wrong")
         from_twilio(text_form(desk, Body="my secret"), signature="")
 
-    assert cache.get("webhook-refused:twilio:signature") == 1
-    assert cache.get("webhook-refused:twilio:unsigned") == 1
+    assert refusals("twilio") - before == {"signature": 1, "unsigned": 1}
     told = [record.event for record in caplog.records if record.name == "burki.events"]
     assert told == ["webhook.refused"] * 2
     assert "my secret" not in caplog.text and CALLER not in caplog.text
@@ -234,3 +235,77 @@ def test_no_session_and_no_csrf_cookie_is_asked_for_or_set(desk):
 
     assert answer.status_code == 200
     assert not answer.cookies
+
+
+# --- Between a move and the repair ---------------------------------------------------------------
+
+NEW = "https://new.test"
+
+
+@pytest.fixture
+def moved(organization, sandbox, settings):
+    """A number that was bought under the old PUBLIC_BASE_URL, and not repaired yet."""
+    number = bought(organization, "twilio")
+    settings.PUBLIC_BASE_URL = NEW
+    return number
+
+
+def signed_at(base: str, number, path: str = "/twiml", token: str = TWILIO_TOKEN) -> int:
+    """The status of the answer to a request that Twilio signed for the address under `base`."""
+    form = call_form(number, CallSid=f"CA{WebhookDelivery.objects.count()}")
+    return from_twilio(form, path, signature=sign(base + path, form, token=token)).status_code
+
+
+def test_until_the_repair_what_is_signed_for_the_old_address_is_answered(
+    moved, organization, sandbox
+):
+    callback = moved.status_callback.removeprefix(BASE)
+    form = text_form(moved)
+    text = from_twilio(form, signature=sign(f"{BASE}/twiml", form))
+    assert (text.status_code, signed_at(BASE, moved), signed_at(BASE, moved, callback)) == (
+        200,
+        200,
+        204,
+    )
+    assert signed_at(NEW, moved) == 200
+
+    repair_number(actor=SYSTEM, organization=organization, number=moved)
+
+    assert sandbox.owned()[0]["voice_url"] == f"{NEW}/twiml"
+    assert (signed_at(BASE, moved), signed_at(NEW, moved)) == (403, 200)
+
+
+def test_the_old_address_is_known_of_an_adopted_number_that_was_verified(moved):
+    PhoneNumber.objects.update(status_callback="", webhook_base_url=BASE)
+
+    assert (signed_at(BASE, moved), signed_at(NEW, moved)) == (200, 200)
+
+
+@pytest.mark.parametrize("base", ["https://evil.test", "http://burki.test", "", "https://burki"])
+def test_an_address_that_we_never_set_is_refused_after_a_move_as_well(moved, base):
+    """Also one that a customer chose for the calls of the number."""
+    PhoneNumber.objects.update(voice_url=f"{base}/twiml", voice_webhook_url=f"{base}/twiml")
+    jobs = ProcrastinateJob.objects.count()
+
+    assert signed_at(base, moved) == 403
+    assert WebhookDelivery.objects.count() == 0
+    assert ProcrastinateJob.objects.count() == jobs
+
+
+def test_the_old_address_still_needs_the_accounts_token(moved):
+    assert signed_at(BASE, moved, token="twilio-token-of-globex") == 403
+    assert WebhookDelivery.objects.count() == 0
+
+
+def test_where_one_number_was_says_nothing_of_another(moved, other_organization):
+    other = owned(other_organization, "twilio", phone_number="+14155559999")
+
+    assert (signed_at(BASE, other), signed_at(NEW, other)) == (403, 200)
+
+
+def test_a_call_costs_three_statements_after_a_move_too(moved, django_assert_num_queries):
+    form = call_form(moved)
+    signature = sign(f"{BASE}/twiml", form)
+
+    with django_assert_num_queries(5):  # two of them begin and end the transaction
+        assert from_twilio(form, signature=signature).status_code == 200

@@ -13,7 +13,7 @@ from assistants.models import Assistant
 from burki.errors import BurkiError, PermissionDenied, sentence
 from burki.paging import keyset_page
 from numbers.models import PhoneNumber
-from numbers.services.checking import PARTS, account_warnings, check_account
+from numbers.services.checking import account_warnings, check_account
 from numbers.services.entering import (
     add_account,
     change_account_settings,
@@ -28,7 +28,11 @@ from organizations.pages import page, see_other
 from organizations.permissions import ORGANIZATION_ADMIN
 
 _EVENTS_SHOWN = 20
-_PART_WORDS = {"connection": "Call Control application", "messaging_profile": "Messaging profile"}
+_PART_WORDS = {
+    "connection": "Call Control application",
+    "messaging_profile": "Messaging profile",
+    "public_key": "Public key",
+}
 
 
 @page(ORGANIZATION_ADMIN)
@@ -197,8 +201,8 @@ def _depending(account: ProviderAccount) -> dict[str, int]:
 
 
 def _parts(account: ProviderAccount) -> list[dict[str, Any]]:
-    """The connection and profile that were looked at by the last check."""
-    seen = [(part, account.last_check.get(part)) for part in PARTS]
+    """The connection, profile and public key that were looked at by the last check."""
+    seen = [(part, account.last_check.get(part)) for part in _PART_WORDS]
     return [told | {"word": _PART_WORDS[part]} for part, told in seen if told]
 
 

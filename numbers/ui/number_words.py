@@ -69,15 +69,18 @@ def settings_of(number: PhoneNumber) -> list[Setting]:
     """The differences that were last seen, in words."""
     different = number.webhook_differences
     foreign = evidence.foreign(number, different)
-    return [
-        Setting(
-            name=evidence.called(name),
-            has=pair["theirs"] or "not set",
-            should_be=pair["ours"] or "empty",
-            foreign=name in foreign,
+    found = []
+    for name, pair in different.items():
+        has, should_be = evidence.is_and_should_be(name, pair)
+        found.append(
+            Setting(
+                name=evidence.called(name),
+                has=has or "not set",
+                should_be=should_be or "empty",
+                foreign=name in foreign,
+            )
         )
-        for name, pair in different.items()
-    ]
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,12 +5,12 @@ import logging
 from collections.abc import Callable
 
 import psycopg_pool
-from django.core.cache import cache
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from burki import metrics
 from burki.api import STATUS
 from burki.logs import emit
 
@@ -18,7 +18,6 @@ logger = logging.getLogger(__name__)
 
 # Of what a provider may send; a text message of ten parts with its media has 3 kB.
 MAX_BODY = 256 * 1024
-_COUNTED_FOR = 40 * 86_400  # seconds
 
 Handler = Callable[[HttpRequest, bytes], HttpResponse]
 
@@ -61,16 +60,7 @@ def webhook(provider: str, *, code: str) -> Callable[[Handler], Callable]:
 def count_refusal(provider: str, reason: str) -> None:
     """A log event and a counter, without anything that the request held."""
     emit("webhook.refused", provider=provider, reason=reason)
-    key = refusals_key(provider, reason)
-    cache.add(key, 0, _COUNTED_FOR)
-    try:
-        cache.incr(key)
-    except ValueError:  # it expired just now
-        cache.set(key, 1, _COUNTED_FOR)
-
-
-def refusals_key(provider: str, reason: str) -> str:
-    return f"webhook-refused:{provider}:{reason}"
+    metrics.webhooks_refused.labels(provider, reason).inc()
 
 
 def _body_of(request: HttpRequest) -> bytes:

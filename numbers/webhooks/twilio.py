@@ -4,6 +4,8 @@ Signed with the auth token of the account that has the number, over the address 
 https://www.twilio.com/docs/usage/webhooks/webhooks-security
 """
 
+import itertools
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from twilio.request_validator import RequestValidator
@@ -13,6 +15,7 @@ from numbers.services.inbound.answering import plan_for
 from numbers.services.inbound.events import InboundEvent, Kind, Unreadable
 from numbers.services.inbound.inbox import receive
 from numbers.services.inbound.keys import Candidate, auth_tokens, twilio_candidates
+from numbers.services.routing import our_bases, public_url
 from numbers.webhooks.base import Refused, webhook
 
 
@@ -46,7 +49,8 @@ def status_view(request: HttpRequest, body: bytes) -> HttpResponse:
 
 
 def _verified(request: HttpRequest, body: bytes, *, status: bool) -> tuple[InboundEvent, Candidate]:
-    """The event and who signed it. Raises `Refused`."""
+    """The event and who signed it. Twilio signs the address that the number has there: after a
+    move of ours, until it is repaired, the earlier one. Raises `Refused`."""
     signature = request.headers.get("X-Twilio-Signature", "")
     if not signature or not signature.isascii():
         raise Refused("unsigned")
@@ -55,15 +59,17 @@ def _verified(request: HttpRequest, body: bytes, *, status: bool) -> tuple[Inbou
         event = twilio_events.read(body, status=status)
     except Unreadable:
         raise Refused("unreadable") from None
-    address = public_address(request)
     for candidate in twilio_candidates(event):
-        for token in auth_tokens(candidate.account):
-            if RequestValidator(token).validate(address, form, signature):
+        number = candidate.number
+        bases = our_bases(number) if number else [settings.PUBLIC_BASE_URL]
+        for token, base in itertools.product(auth_tokens(candidate.account), bases):
+            if RequestValidator(token).validate(address_of(request, base), form, signature):
                 return event, candidate
     raise Refused("signature")
 
 
-def public_address(request: HttpRequest) -> str:
-    """The address that Twilio was given, query and all; never what a proxy made of it."""
+def address_of(request: HttpRequest, base: str) -> str:
+    """The address that Twilio was given when we were at `base`, query and all; never what a proxy
+    made of it."""
     query = request.META.get("QUERY_STRING", "")
-    return f"{settings.PUBLIC_BASE_URL}{request.path_info}" + (f"?{query}" if query else "")
+    return public_url(request.path_info, base) + (f"?{query}" if query else "")

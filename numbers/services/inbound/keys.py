@@ -13,7 +13,8 @@ from organizations.models import Provider, ProviderAccount
 _ENVIRONMENT = ProviderAccount.Source.ENVIRONMENT
 # Loading whole rows of four tables would take as long as all the rest of an answer.
 _NEEDED = (
-    "phone_number", "status", "last_activity_at", "account__provider", "account__account_sid",
+    "phone_number", "status", "last_activity_at", "status_callback", "webhook_base_url",
+    "account__provider", "account__account_sid",
     "account__source", "account__organization", "account__encrypted_credentials",
     "account__encrypted_previous", "account__secret_replaced_at", "account__public_key",
     "organization__is_active", "assistant__is_active", "assistant__media_stream_url",

@@ -64,7 +64,8 @@ def _webhook_of(number: PhoneNumber) -> str:
 
 def hand_over(message_id: int) -> None:
     """One try to POST a message to its assistant's webhook, and its record. Anything but a 2xx is
-    tried again later, seven times over twelve hours; then it is given up."""
+    tried again later, seven times over twelve hours; then it is given up. An address that is never
+    sent anything is given up at once."""
     message = Message.objects.select_related("assistant", "delivery").filter(pk=message_id).first()
     if message is None or message.status != Status.RECEIVED:
         return
@@ -94,7 +95,7 @@ def _record(message: Message, url: str, delivery: outgoing.Delivery) -> None:
     rows = Message.objects.filter(pk=message.pk, status=Status.RECEIVED)
     if delivery.accepted:
         rows.update(status=Status.HANDED_OVER, handed_over_at=timezone.now())
-    elif tries <= len(clocks.HAND_OVER_AGAIN):
+    elif tries <= len(clocks.HAND_OVER_AGAIN) and not delivery.hopeless:
         jobs.hand_over_later(message.pk, after=clocks.after(clocks.HAND_OVER_AGAIN[tries - 1]))
     else:
         rows.update(status=Status.FAILED)

@@ -5,7 +5,8 @@ receiver can tell a repeat. Every try is a row.
 """
 
 import json
-from datetime import UTC
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -100,6 +101,34 @@ def _record(message: Message, url: str, delivery: outgoing.Delivery) -> None:
     else:
         rows.update(status=Status.FAILED)
     emit("message.tried", message_id=message.pk, status=delivery.status, tries=tries)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandingOver:
+    """How far handing a message over is. `next_attempt_at` is None when nothing is left to try."""
+
+    tries: int
+    last_status: int | None = None
+    last_error: str = ""
+    next_attempt_at: datetime | None = None
+
+
+def handing_over(message: Message) -> HandingOver:
+    """That of a message whose `attempts` were fetched with it."""
+    attempts = list(message.attempts.all())
+    waits = message.status == Status.RECEIVED
+    if not attempts:
+        return HandingOver(tries=0, next_attempt_at=message.received_at if waits else None)
+    tries, last = len(attempts), attempts[-1]
+    waits = waits and tries <= len(clocks.HAND_OVER_AGAIN)
+    return HandingOver(
+        tries=tries,
+        last_status=last.status_code,
+        last_error=last.error,
+        next_attempt_at=last.at + clocks.after(clocks.HAND_OVER_AGAIN[tries - 1])
+        if waits
+        else None,
+    )
 
 
 def payload_of(message: Message) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import secrets
 import time
 import uuid
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -118,7 +119,12 @@ def _call_twilio(state: State, record: Record, from_number: str) -> Record:
     shown = _shown(record, *_delivered(call_request(state, to, from_number, call_id)))
     callback = record["status_callback"]
     if callback:
-        form = _call_form(record, from_number, call_id) | {"CallStatus": "completed"}
+        form = _call_form(record, from_number, call_id) | {
+            "CallStatus": "completed",
+            "Timestamp": format_datetime(datetime.now(UTC)),
+            "CallbackSource": "call-progress-events",
+            "SequenceNumber": "0",
+        }
         if "<Reject" in shown["answer"]:
             form["CallStatus"] = "no-answer"
         form["CallDuration"] = str(_TALK_SECONDS if form["CallStatus"] == "completed" else 0)

@@ -1,14 +1,25 @@
 import json
 
+from django import forms
 from django.contrib import admin
 
 from assistants import opaque
 from assistants.models import Assistant
+from assistants.services import check_sms_webhook
 from organizations.admin import FEW_ORGANIZATIONS, KeptAdmin
+
+
+class _AssistantForm(forms.ModelForm):
+    def clean(self):
+        cleaned = super().clean()
+        if "sms_webhook_url" in self.changed_data:
+            check_sms_webhook(cleaned.get("sms_webhook_url") or "")
+        return cleaned
 
 
 @admin.register(Assistant)
 class AssistantAdmin(KeptAdmin):
+    form = _AssistantForm
     list_display = ["name", "organization", "language", "is_active"]
     list_filter = ["is_active", FEW_ORGANIZATIONS]
     search_fields = ["name", "organization__slug"]

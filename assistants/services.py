@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models.functions import Now
 
 from assistants import opaque, overrides
 from assistants.models import Assistant, AssistantQuerySet
 from burki.errors import NotFound
+from burki.outgoing import NotAllowed, check_address
 from organizations import audit
 from organizations.actors import Actor
 from organizations.credentials import lock_organization
@@ -41,6 +43,7 @@ def create_assistant(
     )
     _change(assistant, fields, actor, merge=False)
     assistant.full_clean()
+    check_sms_webhook(assistant.sms_webhook_url)
     assistant.save()
     audit.record(
         actor, "assistant.created", assistant, organization=organization, name=name,
@@ -75,6 +78,8 @@ def update_assistant(
     if not changed:
         return assistant
     assistant.full_clean()
+    if "sms_webhook_url" in changed:  # what was stored earlier stands in nobody's way
+        check_sms_webhook(assistant.sms_webhook_url)
     assistant.save(update_fields=[*changed, "updated_at"])
     facts: dict[str, Any] = {"fields": changed}
     if "is_active" in changed:
@@ -123,6 +128,20 @@ def get_assistant(
 def read_assistant(organization: Organization, assistant_id: int) -> Assistant:
     """The same, with everything that an answer tells of it."""
     return _found(Assistant.objects.told(), organization, assistant_id)
+
+
+def check_sms_webhook(url: str) -> None:
+    """Whether a message could ever be handed over there; nothing is looked up.
+
+    Raises Django's `ValidationError`.
+    """
+    if not url:
+        return
+    try:
+        check_address(url)
+    except NotAllowed as problem:
+        sentence = f"Messages cannot be sent to this SMS webhook. {problem}"
+        raise ValidationError({"sms_webhook_url": sentence}) from None
 
 
 def _change(assistant: Assistant, changes: dict[str, Any], actor: Actor, *, merge: bool) -> None:

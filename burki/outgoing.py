@@ -45,6 +45,10 @@ class NotSent(Exception):
     names no more than the host."""
 
 
+class NotAllowed(NotSent):
+    """The address itself is refused. Nothing was looked up, and no later try ends otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     status: int
@@ -53,12 +57,14 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """What became of one request: a `status`, or the `error` for which there is none."""
+    """What became of one request: a `status`, or the `error` for which there is none. `hopeless`:
+    this address gets nothing, however often one tries."""
 
     status: int | None
     seconds: float
     excerpt: str = ""  # of the answer: clean text, not long
     error: str = ""
+    hopeless: bool = False
 
     @property
     def accepted(self) -> bool:
@@ -79,22 +85,20 @@ def deliver(
     try:
         answer = post(url, body, headers=headers, timeout=timeout)
     except NotSent as problem:
-        error = plain(problem, 300)
-        return Delivery(status=None, error=error, seconds=time.monotonic() - began)
+        return Delivery(
+            status=None,
+            error=plain(problem, 300),
+            hopeless=isinstance(problem, NotAllowed),
+            seconds=time.monotonic() - began,
+        )
     told = plain(answer.body[: 4 * excerpt].decode("utf-8", "replace"), excerpt)
     return Delivery(status=answer.status, excerpt=told, seconds=time.monotonic() - began)
 
 
 def check_address(url: str) -> None:
     """Whether `post` would try this address at all. Names are looked up only when something is
-    sent: what they lead to may change. Raises `NotSent`."""
-    _, host, _ = _read(url)
-    try:
-        public = is_public(host)
-    except ValueError:  # a name
-        return
-    if not (public or settings.ALLOW_PRIVATE_WEBHOOKS):
-        raise NotSent(f"{host} is not a public address.")
+    sent: what they lead to may change. Raises `NotAllowed`."""
+    _read(url)
 
 
 def post(url: str, body: bytes, *, headers: Mapping[str, str], timeout: float) -> Answer:
@@ -139,7 +143,8 @@ def is_public(address: str) -> bool:
 
 
 def _read(url: str) -> tuple[SplitResult, str, int]:
-    """The parts of an address, its host as DNS and certificates spell it, and its port."""
+    """The parts of an address, its host as DNS and certificates spell it, and its port. Raises
+    `NotAllowed`."""
     schemes = ("https", "http") if settings.ALLOW_PRIVATE_WEBHOOKS else ("https",)
     try:
         target = urlsplit(url)
@@ -147,10 +152,20 @@ def _read(url: str) -> tuple[SplitResult, str, int]:
         if not host.isascii():
             host = host.encode("idna").decode()
     except ValueError:  # UnicodeError is one
-        raise NotSent("The address is not a URL.") from None
+        raise NotAllowed("The address is not a URL.") from None
     if target.scheme not in schemes or not host or target.username is not None:
-        raise NotSent(f"The address must be {schemes[0]}://host/…, without a user name.")
+        raise NotAllowed(f"The address must be {schemes[0]}://host/…, without a user name.")
+    if not settings.ALLOW_PRIVATE_WEBHOOKS and _is_never_public(host):
+        raise NotAllowed(f"{host} is not a public address.")
     return target, host, port or (443 if target.scheme == "https" else 80)
+
+
+def _is_never_public(host: str) -> bool:
+    """Whether the host as it is written says so, without a look-up."""
+    try:
+        return not is_public(host)
+    except ValueError:  # a name
+        return f".{host.rstrip('.')}".endswith(".localhost")
 
 
 def _host_header(target: SplitResult, host: str, port: int) -> str:

@@ -18,6 +18,10 @@ from burki.fields import StrictBoolean
 from burki.text import instant
 
 _HTTP = ("http", "https")
+_SMS_WEBHOOK = (
+    "Where text messages are POSTed to: `https://`, on a public host, without a user name. Only an "
+    "installation for development takes `http://` and private hosts."
+)
 
 # What we answer and nobody sets: a client that writes back what it read means nothing by it.
 _READ_ONLY = frozenset(
@@ -49,7 +53,7 @@ class AssistantRequest(serializers.Serializer):
     greeting = ProseField(most=5000)
     language = PatternField(LANGUAGE, says="a language tag such as en-US")
     media_stream_url = AddressField(schemes=("wss",))
-    sms_webhook_url = AddressField(schemes=_HTTP)
+    sms_webhook_url = AddressField(schemes=_HTTP, help_text=_SMS_WEBHOOK)
     webhook_url = AddressField(schemes=_HTTP)
     messaging_service_sid = PatternField(
         r"[A-Za-z0-9]{1,64}", says="at most 64 letters and digits (e.g., MG…)"

@@ -1,6 +1,7 @@
 """Wrong shapes get one clear sentence, and change nothing."""
 
 import json
+import socket
 
 import pytest
 
@@ -85,6 +86,66 @@ def test_a_wrong_field_is_refused_in_every_way(client, organization, name, value
         assert answer.json()["detail"] == sentence.format(name)
     assert Assistant.objects.values().get() == before
     assert AuditEvent.objects.count() == events
+
+
+NO_USER = "The address must be https://host/…, without a user name."
+UNREACHABLE = [
+    ("http://acme.example/sms", NO_USER),
+    ("https://user:pw@acme.example/sms", NO_USER),
+    ("https://127.0.0.1/sms", "127.0.0.1 is not a public address."),
+    ("https://169.254.169.254/latest", "169.254.169.254 is not a public address."),
+    ("https://10.0.0.1", "10.0.0.1 is not a public address."),
+    ("https://[::1]/sms", "::1 is not a public address."),
+    ("https://localhost/sms", "localhost is not a public address."),
+]
+
+
+@pytest.mark.parametrize(("url", "why"), UNREACHABLE)
+def test_a_webhook_that_nothing_would_ever_be_sent_to_is_refused(
+    client, organization, settings, url, why
+):
+    settings.ALLOW_PRIVATE_WEBHOOKS = False
+    assistant = make_assistant(organization, sms_webhook_url="https://acme.example/sms")
+    before = Assistant.objects.values().get()
+
+    answers = [
+        post(client, ASSISTANTS, {"name": "Bot", "sms_webhook_url": url}),
+        put(client, one(assistant.pk), {"sms_webhook_url": url}),
+        patch(client, one(assistant.pk), {"sms_webhook_url": url}),
+    ]
+
+    sentence = f"Messages cannot be sent to this SMS webhook. {why}"
+    for answer in answers:
+        assert answer.status_code == 400, answer.content
+        assert answer.json() == {
+            "detail": sentence,
+            "code": "invalid_request",
+            "errors": {"sms_webhook_url": [sentence]},
+        }
+    assert Assistant.objects.values().get() == before
+
+
+def test_no_name_is_looked_up_when_a_webhook_is_entered(client, settings, monkeypatch):
+    settings.ALLOW_PRIVATE_WEBHOOKS = False
+    asked = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *args, **kwargs: asked.append(host))
+
+    made = post(client, ASSISTANTS, {"name": "Bot", "sms_webhook_url": "https://acme.invalid/sms"})
+
+    assert (made.status_code, asked) == (201, [])
+
+
+def test_a_webhook_that_was_stored_earlier_stands_in_no_changes_way(client, organization, settings):
+    settings.ALLOW_PRIVATE_WEBHOOKS = True
+    old = "http://10.0.0.1/sms"
+    assistant = make_assistant(organization, sms_webhook_url=old)
+    settings.ALLOW_PRIVATE_WEBHOOKS = False
+
+    answer = put(client, one(assistant.pk), {"name": "Renamed", "sms_webhook_url": old})
+
+    assert (answer.status_code, answer.json()["name"]) == (200, "Renamed")
+    assert patch(client, one(assistant.pk), {"sms_webhook_url": None}).status_code == 200
+    assert patch(client, one(assistant.pk), {"sms_webhook_url": old}).status_code == 400
 
 
 @pytest.mark.parametrize("body", [{}, {"name": None}, {"description": "x"}])

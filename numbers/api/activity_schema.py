@@ -45,6 +45,16 @@ class MessageAnswer(_Activity):
     media_count = serializers.IntegerField()
     received_at = Instant()
     handed_over_at = Instant(allow_null=True)
+    tries = serializers.IntegerField(help_text="How often the assistant's webhook was tried.")
+    last_status = serializers.IntegerField(
+        allow_null=True, help_text="What it answered to the last try; null: nothing."
+    )
+    last_error = serializers.CharField(
+        allow_null=True, help_text="Why there was no answer; names no more than the host."
+    )
+    next_attempt_at = Instant(
+        allow_null=True, help_text="When it is tried again; null: never, see `status`."
+    )
 
 
 class SigningSecretAnswer(Answer):
@@ -87,7 +97,8 @@ ACTIVITY = {
     ),
     "messages": _pages(
         summary="A number's text messages",
-        description="Newest first, and whether its assistant has them.",
+        description="Newest first, and whether its assistant has them: each try to hand a message "
+        "over is counted, with what came of the last one and when the next is due.",
         answer=page_of(MessageAnswer),
         examples={
             "One message": page(
@@ -98,6 +109,10 @@ ACTIVITY = {
                     "media_count": 0,
                     "received_at": _WHEN,
                     "handed_over_at": None,
+                    "tries": 2,
+                    "last_status": 503,
+                    "last_error": None,
+                    "next_attempt_at": "2024-01-15T10:32:00Z",
                 }
             )
         },

@@ -11,6 +11,7 @@ from burki.text import instant
 from numbers.api import activity_schema as schema
 from numbers.exceptions import NumberNotFound
 from numbers.models import Call, Message, PhoneNumber
+from numbers.services.inbound.messages import handing_over
 from numbers.services.inbound.signing import rotate_signing_secret
 from organizations.permissions import ASSISTANTS_WRITE, NUMBERS_READ
 
@@ -28,7 +29,8 @@ class ActivityViewSet(GenericViewSet):
 
     def messages(self, request, phone_number: str) -> Response:
         """The text messages to the number, and whether its assistant has them."""
-        return self._page(Message.objects.filter(number=self._number(phone_number)), message_answer)
+        rows = Message.objects.filter(number=self._number(phone_number))
+        return self._page(rows.prefetch_related("attempts"), message_answer)
 
     def _number(self, phone_number: str) -> PhoneNumber:
         """The live row, else the one that was released last."""
@@ -84,6 +86,8 @@ def call_answer(call: Call) -> dict[str, object]:
 
 
 def message_answer(message: Message) -> dict[str, object]:
+    """Of a message with its `attempts`."""
+    handing = handing_over(message)
     return {
         "id": message.pk,
         "message_id": message.message_id,
@@ -96,4 +100,8 @@ def message_answer(message: Message) -> dict[str, object]:
         "media_count": message.media_count,
         "received_at": instant(message.received_at),
         "handed_over_at": instant(message.handed_over_at),
+        "tries": handing.tries,
+        "last_status": handing.last_status,
+        "last_error": handing.last_error or None,
+        "next_attempt_at": instant(handing.next_attempt_at),
     }

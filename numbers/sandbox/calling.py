@@ -6,6 +6,7 @@ import secrets
 import time
 import uuid
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -36,7 +37,10 @@ def call(state: State, *, to: str, from_number: str = SOMEBODY, wait: float = 8.
 
 def text(state: State, *, to: str, text: str, from_number: str = SOMEBODY) -> Record:
     """Send a text message to a number; `answer` is what came back."""
-    return _shown(_line(state, to), *_delivered(text_request(state, to, text, from_number)))
+    record = _line(state, to)
+    message_id = new_message_id(record)
+    request = text_request(state, to, text, from_number, message_id)
+    return _shown(record, *_delivered(request)) | {"message_id": message_id}
 
 
 def call_request(
@@ -60,7 +64,7 @@ def text_request(
     account = record["account"]
     parts = str(len(text) // _SEGMENT + 1)
     if record["provider"] == "twilio":
-        sid = message_id or f"SM{secrets.token_hex(16)}"
+        sid = message_id or new_message_id(record)
         form = {
             "MessageSid": sid, "SmsSid": sid, "SmsMessageSid": sid, "AccountSid": account,
             "From": from_number, "To": to, "Body": text, "NumMedia": "0", "NumSegments": parts,
@@ -68,7 +72,7 @@ def text_request(
         } | over  # fmt: skip
         return twilio_form(_url(record, "sms_url"), form, _token(state, record))
     payload = {
-        "id": message_id or str(uuid.uuid4()),
+        "id": message_id or new_message_id(record),
         "record_type": "message",
         "direction": "inbound",
         "type": "SMS",
@@ -109,6 +113,11 @@ def new_call_id(record: Record) -> str:
     return f"CA{secrets.token_hex(16)}" if twilio else f"v3:{secrets.token_urlsafe(40)}"
 
 
+def new_message_id(record: Record) -> str:
+    twilio = record["provider"] == "twilio"
+    return f"SM{secrets.token_hex(16)}" if twilio else str(uuid.uuid4())
+
+
 # --- Twilio --------------------------------------------------------------------------------------
 
 
@@ -118,7 +127,12 @@ def _call_twilio(state: State, record: Record, from_number: str) -> Record:
     shown = _shown(record, *_delivered(call_request(state, to, from_number, call_id)))
     callback = record["status_callback"]
     if callback:
-        form = _call_form(record, from_number, call_id) | {"CallStatus": "completed"}
+        form = _call_form(record, from_number, call_id) | {
+            "CallStatus": "completed",
+            "Timestamp": format_datetime(datetime.now(UTC)),
+            "CallbackSource": "call-progress-events",
+            "SequenceNumber": "0",
+        }
         if "<Reject" in shown["answer"]:
             form["CallStatus"] = "no-answer"
         form["CallDuration"] = str(_TALK_SECONDS if form["CallStatus"] == "completed" else 0)

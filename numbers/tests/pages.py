@@ -3,7 +3,7 @@
 import re
 from datetime import datetime
 
-from numbers.models import Call, Message, PhoneNumber
+from numbers.models import Call, HandoverAttempt, Message, PhoneNumber
 from numbers.tests.rows import NOON
 
 
@@ -46,6 +46,11 @@ def make_call(number: PhoneNumber, n: int = 0, at: datetime = NOON, **over) -> C
 def make_message(number: PhoneNumber, n: int = 0, at: datetime = NOON, **over) -> Message:
     fields = {"message_id": f"text-{number.pk}-{n}", "status": "handed_over", "received_at": at}
     return Message.objects.create(**(_party(number) | fields | over))
+
+
+def make_try(message: Message, **over) -> HandoverAttempt:
+    fields = {"host": "acme.example", "milliseconds": 5, "status_code": 503} | over
+    return HandoverAttempt.objects.create(message=message, **fields)
 
 
 def _party(number: PhoneNumber) -> dict:

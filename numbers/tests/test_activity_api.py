@@ -1,6 +1,6 @@
 """The calls and messages of a number, through the API and the admin."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import call_command
@@ -14,6 +14,7 @@ from numbers.services.inbound.events import Unreadable
 from numbers.services.inbound.inbox import purge_deliveries
 from numbers.services.inbound.signing import signing_secrets
 from numbers.tests.inbound import CALLER, call_form, from_twilio, owned, text_form, work
+from numbers.tests.pages import make_message, make_try
 from organizations.models import AuditEvent, ProviderAccount
 
 pytestmark = pytest.mark.django_db
@@ -73,6 +74,36 @@ def test_a_numbers_messages_are_listed(client, desk):
         "media_count": 0,
         "received_at": received,
         "handed_over_at": None,
+        "tries": 0,
+        "last_status": None,
+        "last_error": None,
+        "next_attempt_at": None,
+    }
+
+
+def test_a_message_tells_what_became_of_handing_it_over(client, desk, settings):
+    settings.SETTLE_CLOCK_SCALE = 1
+    began = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    reset = "ConnectionResetError at acme.example."
+    fresh, failing, given_up, done = (
+        make_message(desk, n, began, status=status)
+        for n, status in enumerate(("received", "received", "failed", "handed_over"))
+    )
+    make_try(failing, at=began)
+    make_try(failing, at=began + timedelta(seconds=9), status_code=None, error=reset)
+    for _ in range(8):
+        make_try(given_up, status_code=500)
+    make_try(done, status_code=None, error=reset)
+    make_try(done, status_code=204)
+
+    listed = client.get("/phone-numbers/+14155551234/messages").json()["items"]
+
+    names = ("tries", "last_status", "last_error", "next_attempt_at")
+    assert {one["id"]: tuple(one[name] for name in names) for one in listed} == {
+        fresh.pk: (0, None, None, "2026-03-01T12:00:00Z"),
+        failing.pk: (2, None, reset, "2026-03-01T12:00:39Z"),  # thirty seconds after the second
+        given_up.pk: (8, 500, None, None),
+        done.pk: (2, 204, None, None),
     }
 
 
@@ -81,8 +112,10 @@ def test_the_lists_are_paged_with_a_constant_number_of_queries(
     client, desk, what, django_assert_num_queries
 ):
     happened(desk, calls=7, messages=7)
+    for message in Message.objects.all():
+        make_try(message)
     client.get(f"/phone-numbers/+14155551234/{what}?limit=2")  # the key's last use is noted
-    with django_assert_num_queries(3) as few:  # key, number, page
+    with django_assert_num_queries(3 + (what == "messages")) as few:  # key, number, page, tries
         first = client.get(f"/phone-numbers/+14155551234/{what}?limit=2").json()
     with django_assert_num_queries(len(few)):
         assert len(client.get(f"/phone-numbers/+14155551234/{what}").json()["items"]) == 7

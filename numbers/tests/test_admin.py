@@ -56,6 +56,26 @@ def test_a_stored_secret_is_kept_when_its_field_is_left_empty(browser, organizat
     assert account.secret == "twilio-token-of-acme-7f3a"
 
 
+def test_an_assistants_webhook_must_be_one_that_messages_can_be_sent_to(
+    browser, assistant, settings
+):
+    settings.ALLOW_PRIVATE_WEBHOOKS = False
+    page = f"/admin/assistants/assistant/{assistant.pk}/change/"
+    form = {"name": "Desk", "language": "en-US", "is_active": "on"}
+
+    refused = browser.post(page, form | {"sms_webhook_url": "https://10.0.0.1/sms"})
+
+    assert (refused.status_code, "10.0.0.1 is not a public" in refused.content.decode()) == (
+        200,
+        True,
+    )
+    assistant.refresh_from_db()
+    assert assistant.sms_webhook_url == ""
+    old = "http://acme.example/sms"  # from before it was refused
+    type(assistant).objects.update(sms_webhook_url=old)
+    assert browser.post(page, form | {"sms_webhook_url": old}).status_code == 302
+
+
 def member_form(organization, *members, **over) -> dict:
     """The page of an organization as it is saved, with its members: (row's id, user, role)."""
     prefix = "memberships"

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import threading
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +13,7 @@ import pytest
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
+from burki import outgoing
 from burki.errors import PermissionDenied
 from burki.testing import SYSTEM, make_assistant, make_client, make_user
 from numbers import tasks
@@ -193,10 +195,35 @@ def test_private_addresses_get_nothing(desk, customer, settings):
     desk.assistant.save()
     settings.ALLOW_PRIVATE_WEBHOOKS = False
     from_twilio(text_form(desk))
-    work(most=2)
+    work()
 
     assert customer.got == []
     assert HandoverAttempt.objects.get().error == "127.0.0.1 is not a public address."
+
+
+@pytest.mark.parametrize("url", ["http://acme.example/sms", "https://169.254.169.254/latest"])
+def test_an_address_that_is_never_sent_anything_is_given_up_at_once(desk, settings, url):
+    settings.ALLOW_PRIVATE_WEBHOOKS = False
+    type(desk.assistant).objects.update(sms_webhook_url=url)  # from before it was refused
+    from_twilio(text_form(desk))
+
+    assert work() == ["numbers.tasks.process_delivery", "numbers.tasks.hand_over_message"]
+    assert Message.objects.get().status == "failed"
+    assert HandoverAttempt.objects.count() == 1
+
+
+def test_a_name_that_leads_nowhere_yet_is_tried_again(desk, settings, monkeypatch):
+    """Names are put right within hours; that is what the tries are for."""
+    settings.ALLOW_PRIVATE_WEBHOOKS = False
+    private = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 443))]
+    monkeypatch.setattr(outgoing.socket, "getaddrinfo", lambda *args, **kwargs: private)
+    type(desk.assistant).objects.update(sms_webhook_url="https://acme.example/sms")
+    from_twilio(text_form(desk))
+
+    work(most=2)
+
+    assert HandoverAttempt.objects.get().error == "acme.example is not a public address."
+    assert Message.objects.get().status == "received"
 
 
 def test_a_webhook_that_was_taken_away_meanwhile_gets_nothing(desk, customer):

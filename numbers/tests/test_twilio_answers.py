@@ -1,6 +1,8 @@
 """What Twilio is answered, and what becomes of it: calls, text messages, repeats."""
 
+import itertools
 import xml.etree.ElementTree as ET
+from datetime import UTC, datetime
 
 import pytest
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -16,6 +18,7 @@ from numbers.tests.inbound import (
     work,
 )
 
+STATUS = "/twilio-status?purchase=0197a000-0000-7000-8000-00000000cafe"
 XML = b'<?xml version="1.0" encoding="UTF-8"?>'
 REJECTED = XML + b'<Response><Reject reason="rejected" /></Response>'
 EMPTY = XML + b"<Response />"
@@ -30,7 +33,7 @@ def desk(organization):
         organization,
         media_stream_url="wss://voice.example.com/streams",
         greeting="Acme, good morning.",
-        sms_webhook_url="http://127.0.0.1:9/sms",
+        sms_webhook_url="https://desk.example/sms",
     )
     return owned(organization, "twilio", assistant=assistant)
 
@@ -130,7 +133,7 @@ def test_the_end_of_a_call_is_its_duration(desk):
     from_twilio(call_form(desk))
     answer = from_twilio(
         call_form(desk, CallStatus="completed", CallDuration="17"),
-        "/twilio-status?purchase=0197a000-0000-7000-8000-00000000cafe",
+        STATUS,
     )
     work()
 
@@ -141,6 +144,56 @@ def test_the_end_of_a_call_is_its_duration(desk):
         17,
         "completed",
     )
+
+
+_DAY = "Fri, 02 Jan 2026"
+STORY = [
+    ("ringing", "/twiml", {}),
+    ("in-progress", STATUS, {"Timestamp": f"{_DAY} 03:04:07 +0000"}),
+    ("completed", STATUS, {"Timestamp": f"{_DAY} 03:04:24 +0000", "CallDuration": "17"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "started_at"), [(5, 5), (31, 7)], ids=["usual", "clock ahead"]
+)
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_call_in_any_order_and_doubled_is_the_same_call(desk, order, asked_at, started_at):
+    """Also when our clock, which timed the request for an answer, is ahead of Twilio's."""
+    minute = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+    told = []
+    for position in [*order, *order]:
+        status, path, over = STORY[position]
+        assert from_twilio(call_form(desk, CallStatus=status, **over), path).status_code < 300
+        WebhookDelivery.objects.update(received_at=minute.replace(second=asked_at))
+        work()
+        told.append(Call.objects.values().get())
+
+    assert told[2] == told[5]
+    assert WebhookDelivery.objects.filter(processed_at=None).count() == 0
+    call = Call.objects.get()
+    assert (call.started_at, call.answered_at, call.ended_at) == (
+        minute.replace(second=started_at),
+        minute.replace(second=min(asked_at, 7)),
+        minute.replace(second=24),
+    )
+    assert (call.status, call.duration_seconds, call.ended_because, call.answered_with) == (
+        "completed", 17, "completed", "stream",
+    )  # fmt: skip
+    assert (call.number, call.assistant) == (desk, desk.assistant)
+
+
+@pytest.mark.parametrize("when", ["", "yesterday", "Fri, 02 Jan 2026 03:04:24", "Fri, 99 Jan"])
+def test_no_call_is_answered_after_its_end(desk, when):
+    """Whatever is processed first, and whether Twilio says when it was or not."""
+    from_twilio(call_form(desk, CallStatus="completed", CallDuration="17", Timestamp=when), STATUS)
+    work()
+    from_twilio(call_form(desk))
+    work()
+
+    call = Call.objects.get()
+    ended = WebhookDelivery.objects.get(kind="call_ended")
+    assert call.started_at == call.answered_at == call.ended_at == ended.received_at
 
 
 def test_a_busy_number_is_not_written_for_every_call(desk):

@@ -156,13 +156,16 @@ WRONG = [
     ({"media_stream_url": "https://example.com"}, "beginning with wss://."),
     ({"sms_webhook_url": "javascript:alert(1)"}, "beginning with http:// or https://."),
     ({"sms_webhook_url": "https://example.com/" + "x" * 500}, "at most 500 characters"),
+    ({"sms_webhook_url": "http://example.com/"}, "must be https://host/…, without a user name."),
+    ({"sms_webhook_url": "https://127.0.0.1/"}, "127.0.0.1 is not a public address."),
 ]
 
 
 @pytest.mark.parametrize(("wrong", "sentence"), WRONG)
 def test_what_is_wrong_is_told_at_its_field_and_nothing_is_saved(
-    browser, organization, wrong, sentence
+    browser, organization, settings, wrong, sentence
 ):
+    settings.ALLOW_PRIVATE_WEBHOOKS = False
     assistant = make_assistant(organization, "As it was")
 
     created = browser.post("/assistants/new", FORM | wrong)

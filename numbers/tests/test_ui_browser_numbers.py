@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
-from burki.tests.processes import free_port, running_world
+from burki.tests.processes import free_port, running_world, wait_until
 from numbers.tests.test_ui_browser import (
     ADMIN,
     AXE,
@@ -22,6 +22,15 @@ from numbers.tests.test_ui_browser import (
 pytestmark = pytest.mark.slow
 
 
+ASSISTANTS = """
+from burki.testing import make_assistant
+from organizations.models import Organization
+acme = Organization.objects.get(slug="acme")
+make_assistant(acme, "Greeter", greeting="Acme, good morning.")
+make_assistant(acme, "Streamer", media_stream_url="wss://voice.example.com/s")
+"""
+
+
 @pytest.fixture(scope="module")
 def site():
     """Calls reach our server: the sandbox is told where it really is."""
@@ -31,6 +40,7 @@ def site():
         world.make_tenants(Acme={})
         world.make_member("Acme", ADMIN, "admin")
         world.manage("create_assistant", "--organization", "acme", "Front desk")
+        world.manage("shell", "--no-imports", "-c", ASSISTANTS)
         port = free_port()
         here = {"PUBLIC_BASE_URL": f"http://127.0.0.1:{port}"}
         with (
@@ -82,6 +92,42 @@ def test_buy_call_assign_release(site, open_page, script, width):  # noqa: F811
     expect(page.get_by_text("is released: Twilio has it back.")).to_be_visible()
     expect(page.get_by_text("Released").first).to_be_visible()
     expect(page.get_by_role("link", name="Release number")).to_have_count(0)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with_script", "without_script"])
+@pytest.mark.parametrize(
+    ("provider", "assistant", "answer"),
+    [
+        ("twilio", "Greeter", "<Say"),
+        ("twilio", "Streamer", "<Connect>"),
+        ("telnyx", "Greeter", '"action": "speak"'),
+        ("telnyx", "Streamer", '"stream_url": "wss://voice.example.com/s"'),
+    ],
+)
+def test_a_bought_number_answers(site, open_page, script, provider, assistant, answer):  # noqa: F811
+    page = open_page(ADMIN, java_script_enabled=script)
+    bought(site, page, provider)
+    page.get_by_label("Assistant").select_option(assistant)
+    page.get_by_role("button", name="Assign", exact=True).click()
+    expect(page.get_by_text(f"{assistant} answers +1")).to_be_visible()
+    expect(page.get_by_text("Nothing has reached this number yet.")).to_be_visible()
+
+    page.get_by_role("button", name="Call it").click()
+    expect(page.get_by_role("heading", name="The call")).to_be_visible()
+    expect(page.get_by_text(answer)).to_be_visible()
+    if provider == "telnyx":
+        expect(page.get_by_text('"action": "answer"')).to_be_visible()
+    expect(page.get_by_text("Nothing has reached this number yet.")).to_have_count(0)
+    row = page.locator("section", has=page.get_by_role("heading", name="Calls and messages"))
+    row = row.get_by_role("listitem").filter(has_text="Call from +1 415-555-0199")
+    if script:  # the page learns of it by itself
+        expect(row.get_by_text("Ended")).to_be_visible()
+    else:
+        wait_until(lambda: page.reload() and row.get_by_text("Ended").count(), "it is in the list")
+    expect(row).to_have_count(1)
+    expect(row).to_contain_text(assistant)
+    history = page.locator("section", has=page.get_by_role("heading", name="History", exact=True))
+    expect(history.get_by_text("Call from +1 415-555-0199")).to_be_visible()
 
 
 def test_drift_is_repaired_and_put_back(site, open_page):  # noqa: F811

@@ -10,11 +10,20 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from burki.testing import SYSTEM, make_assistant, make_browser
-from numbers.models import Call, PhoneNumber
+from numbers.models import Call, Message, PhoneNumber
 from numbers.services.proof import verify_number
 from numbers.tests.inbound import work
 from numbers.tests.inventories import bought
-from numbers.tests.pages import asked_of, links, make_call, make_message, text, told, words
+from numbers.tests.pages import (
+    asked_of,
+    links,
+    make_call,
+    make_message,
+    make_try,
+    text,
+    told,
+    words,
+)
 from numbers.tests.rows import make_number
 from numbers.tests.test_sandbox_lines import line  # noqa: F401
 from organizations.models import AuditEvent
@@ -148,13 +157,50 @@ def test_calling_and_texting_shows_what_we_answered(line, organization):  # noqa
     page = text(browser.get(response.url))
     assert "and got 200" in page
     assert "&lt;Say" in page and "Acme, good morning." in page
+    assert "Your call is on the way into this list" in page
     work()
     assert Call.objects.get().number == number
 
     page = text(browser.get(send(browser, number, "text", text="hello 👋").url))
     assert "The message" in page and "and got 200" in page
+    assert "Your message is on the way into this list" in page
     other = make_number(organization, 7)
     assert "The message" not in text(page_of(browser, other))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_page_follows_a_try_until_it_is_written_down(line, organization):  # noqa: F811
+    """The worker writes it down when the page is shown already."""
+    number = line("telnyx", greeting="Acme, good morning.")
+    browser = make_browser(organization, "member")
+    htmx = {"HX-Request": "true"}
+
+    page = text(browser.get(send(browser, number, "text", text="hello").url))
+    ask = re.search(r'hx-get="(/numbers/\d+[?]tried=)"', page)[1]
+    assert "Nothing has reached this number yet." not in page
+    waiting = browser.get(ask, headers=htmx)
+    assert (waiting.status_code, waiting.content, Message.objects.count()) == (204, b"", 0)
+    work()
+
+    assert browser.get(ask, headers=htmx)["HX-Refresh"] == "true"
+    page = browser.get(f"/numbers/{number.pk}")
+    assert "on the way" not in text(page) and "?tried=" not in text(page)
+    assert "Message from +1 415-555-0199" in words(page)
+
+
+def test_a_try_that_we_refused_is_not_waited_for(browser, organization, settings):
+    settings.SANDBOX = True
+    number = make_number(organization, 1)
+    session = browser.session
+    kept = {"number": number.pk, "what": "call", "at": timezone.now().isoformat(), "answer": "",
+            "url": "https://burki.test/twiml", "commands": "", "call_id": "CA1"}  # fmt: skip
+
+    for status, waits in ((403, False), (200, True)):
+        session["tried"] = kept | {"status": status}
+        session.save()
+        page = text(page_of(browser, number))
+        assert ("?tried=" in page, "on the way" in page) == (waits, waits)
+        assert ("Nothing has reached this number yet." in page) is not waits
 
 
 def test_outside_the_sandbox_nothing_is_tried(browser, organization, settings):
@@ -269,11 +315,11 @@ def test_the_page_costs_as_many_queries_whatever_happened(browser, organization,
 
     for n in range(5):
         make_call(number, n)
-        make_message(number, n)
+        make_try(make_message(number, n))
     few = queries()
     for n in range(5, 100):
         make_call(number, n)
-        make_message(number, n)
+        make_try(make_message(number, n))
 
     assert queries() == few <= 20
 

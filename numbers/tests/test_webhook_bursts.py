@@ -1,11 +1,14 @@
-"""A thousand webhooks of each provider at once, each delivered twice: none lost, none doubled."""
+"""A thousand webhooks of each provider at once, each delivered twice: none lost, none doubled, and
+what several of them tell of one call is one call."""
 
 import base64
 import json
 import random
 import time
 from collections import Counter
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -18,9 +21,16 @@ from numbers.tests.inbound import CALLER, event_of, key_of
 
 pytestmark = pytest.mark.slow
 
-EVENTS = 1_000  # of each provider: half calls, half text messages
+# Of each provider; of a whole call there are three events.
+WHOLE_CALLS, BEGUN_CALLS, MESSAGES = 200, 100, 300
+CALLS = WHOLE_CALLS + BEGUN_CALLS
+EVENTS = 3 * WHOLE_CALLS + BEGUN_CALLS + MESSAGES
+DAY = "2026-01-02"
+BEGINS, ANSWERED, ENDED = (f"{DAY}T03:04:{second}.000000Z" for second in ("05", "07", "24"))
 THREADS = 32
 BASE = "http://127.0.0.1:8000"  # where the server believes to be
+
+Event = tuple[str, dict[str, str], bytes]
 
 SETUP = """
 import json
@@ -33,29 +43,18 @@ print(json.dumps([number.account.account_sid for number in numbers]))
 """
 
 
-def from_twilio(sid: str, n: int) -> tuple[str, dict[str, str], bytes]:
-    form = {"AccountSid": sid, "From": CALLER, "To": TWILIO_NUMBER}
-    if n % 2:
-        form |= {"CallSid": f"CA{n}", "CallStatus": "ringing", "Direction": "inbound"}
-    else:
-        form |= {"MessageSid": f"SM{n}", "Body": f"hello {n}", "NumMedia": "0"}
-    signature = RequestValidator(TWILIO_TOKEN).compute_signature(f"{BASE}/twiml", form)
+def from_twilio(path: str, sid: str, **over: str) -> Event:
+    form = {"AccountSid": sid, "From": CALLER, "To": TWILIO_NUMBER} | over
+    signature = RequestValidator(TWILIO_TOKEN).compute_signature(BASE + path, form)
     headers = {
         "X-Twilio-Signature": signature,
         "Content-Type": "application/x-www-form-urlencoded",
     }
-    return "/twiml", headers, urlencode(form).encode()
+    return path, headers, urlencode(form).encode()
 
 
-def from_telnyx(n: int) -> tuple[str, dict[str, str], bytes]:
-    if n % 2:
-        payload = {"call_control_id": f"v3:{n}", "direction": "incoming", "from": CALLER,
-                   "to": TELNYX_NUMBER}  # fmt: skip
-        body = event_of("call.initiated", payload, f"event-{n}")
-    else:
-        payload = {"id": f"m-{n}", "direction": "inbound", "from": {"phone_number": CALLER},
-                   "to": [{"phone_number": TELNYX_NUMBER}], "text": f"hello {n}"}  # fmt: skip
-        body = event_of("message.received", payload, f"event-{n}")
+def from_telnyx(event_type: str, n: int, at: str, payload: dict[str, Any]) -> Event:
+    body = event_of(event_type, payload, f"{event_type}-{n}", occurred_at=at)
     stamp = str(int(time.time()))
     signature = key_of("KEYacme").sign(stamp.encode() + b"|" + body)
     headers = {
@@ -66,15 +65,43 @@ def from_telnyx(n: int) -> tuple[str, dict[str, str], bytes]:
     return "/telnyx-webhook", headers, body
 
 
+def of_twilio(sid: str) -> Iterator[Event]:
+    """Calls, of which the first are told to their end, and text messages."""
+    reported = (
+        ("in-progress", {"Timestamp": "Fri, 02 Jan 2026 03:04:07 +0000"}),
+        ("completed", {"Timestamp": "Fri, 02 Jan 2026 03:04:24 +0000", "CallDuration": "17"}),
+    )
+    for n in range(CALLS):
+        call = {"CallSid": f"CA{n}", "Direction": "inbound"}
+        yield from_twilio("/twiml", sid, CallStatus="ringing", **call)
+        for status, over in reported if n < WHOLE_CALLS else ():
+            yield from_twilio("/twilio-status?purchase=1", sid, CallStatus=status, **call, **over)
+    for n in range(MESSAGES):
+        yield from_twilio("/twiml", sid, MessageSid=f"SM{n}", Body=f"hello {n}", NumMedia="0")
+
+
+def of_telnyx() -> Iterator[Event]:
+    """The same."""
+    for n in range(CALLS):
+        call = {"call_control_id": f"v3:{n}", "from": CALLER, "to": TELNYX_NUMBER}
+        yield from_telnyx("call.initiated", n, BEGINS, call | {"direction": "incoming"})
+        if n < WHOLE_CALLS:
+            yield from_telnyx("call.answered", n, ANSWERED, call)
+            over = call | {"hangup_cause": "normal_clearing"}
+            yield from_telnyx("call.hangup", n, ENDED, over)
+    for n in range(MESSAGES):
+        payload = {"id": f"m-{n}", "direction": "inbound", "from": {"phone_number": CALLER},
+                   "to": [{"phone_number": TELNYX_NUMBER}], "text": f"hello {n}"}  # fmt: skip
+        yield from_telnyx("message.received", n, BEGINS, payload)
+
+
 def test_a_burst_of_webhooks_loses_none_and_doubles_none():
     with (
         running_world() as world,
         world.web(2, WEB_THREADS="16") as web,
     ):
         sid, _ = json.loads(world.manage("shell", "--no-imports", "-c", SETUP).splitlines()[-1])
-        events = [from_twilio(sid, n) for n in range(EVENTS)]
-        events += [from_telnyx(n) for n in range(EVENTS)]
-        burst = events * 2
+        burst = [*of_twilio(sid), *of_telnyx()] * 2
         random.Random(1).shuffle(burst)
 
         def send(event) -> int:
@@ -87,17 +114,29 @@ def test_a_burst_of_webhooks_loses_none_and_doubles_none():
         def count(what: str) -> int:
             return world.postgres.rows(f"SELECT count(*) AS n FROM {what}")[0]["n"]
 
-        assert answers == {200: 4 * EVENTS}
+        reports = 2 * 2 * WHOLE_CALLS  # of a status, each twice; Twilio gets no content for them
+        assert answers == {200: 4 * EVENTS - reports, 204: reports}
         assert count("numbers_webhookdelivery") == 2 * EVENTS
         assert count("numbers_webhookdelivery WHERE deliveries <> 2") == 0
-        with world.worker("calls"), world.worker("default"):
+        # Two that take the same jobs: what tells of one call is merged at the same time.
+        with world.worker("calls"), world.worker("default"), world.worker("calls", "default"):
             wait_until(
                 lambda: count("numbers_webhookdelivery WHERE processed_at IS NULL") == 0,
                 "all are processed",
                 seconds=180,
             )
-        assert count("numbers_call") == count("numbers_message") == EVENTS
         assert count("procrastinate_jobs WHERE status = 'failed'") == 0
+        assert count("numbers_message") == 2 * MESSAGES
+        for provider, begins in (("twilio", ANSWERED), ("telnyx", BEGINS)):
+            calls = f"numbers_call WHERE provider = '{provider}'"
+            whole = (
+                f"status = 'completed' AND answered_with = 'stream' AND duration_seconds = 17 "
+                f"AND started_at = '{begins}' AND answered_at = '{ANSWERED}' "
+                f"AND ended_at = '{ENDED}'"
+            )
+            assert count(f"{calls} AND {whole}") == WHOLE_CALLS
+            assert count(calls) == CALLS
+        # A caller who is gone by then is not answered; nobody is answered twice.
         commanded = Counter(call["call_control_id"] for call in world.sandbox.calls())
-        assert commanded == {f"v3:{n}": 1 for n in range(1, EVENTS, 2)}
-        assert len(world.sandbox.requests(path_contains="/actions/answer")) == EVENTS // 2
+        assert set(commanded.values()) == {1}
+        assert commanded.keys() >= {f"v3:{n}" for n in range(WHOLE_CALLS, CALLS)}

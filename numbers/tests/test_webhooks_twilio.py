@@ -36,7 +36,7 @@ def desk(organization):
         organization,
         media_stream_url="wss://voice.example.com/streams",
         greeting="Acme, good morning.",
-        sms_webhook_url="http://127.0.0.1:9/sms",
+        sms_webhook_url="https://desk.example/sms",
     )
     return owned(organization, "twilio", assistant=assistant)
 

@@ -90,7 +90,7 @@ class AssistantForm(forms.Form):
     sms_webhook_url = _AddressField(
         label="SMS webhook",
         schemes=("http", "https"),
-        help_text="Told of each message to its numbers, signed with its signing secret",
+        help_text="https:// address that is told of each message, signed with the signing secret",
     )
 
     def __init__(

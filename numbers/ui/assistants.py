@@ -78,9 +78,12 @@ def new(request: HttpRequest) -> HttpResponse:
     """A form; POST creates the assistant."""
     form = _form(request, initial=_NEW)
     if form.is_valid():
-        made = create_assistant(
-            actor=request.actor, organization=request.organization, **form.cleaned_data
-        )
+        try:
+            made = create_assistant(
+                actor=request.actor, organization=request.organization, **form.cleaned_data
+            )
+        except ValidationError as error:
+            return _refused(request, form, error)
         messages.success(request, f"{made} is created. It answers the numbers that you assign.")
         return see_other("assistant", made.pk)
     return _form_page(request, form)
@@ -113,9 +116,8 @@ def _save(request: HttpRequest, found: Assistant, form: AssistantForm) -> HttpRe
             changes={name: form.cleaned_data[name] for name in form.changed_data},
             merge=True,
         )
-    except ValidationError as error:  # of what the form does not show
-        form.add_error(None, error.messages[0])
-        return _form_page(request, form, found)
+    except ValidationError as error:
+        return _refused(request, form, error, found)
     messages.success(request, "Saved. Calls and messages from now on follow it.")
     return see_other("assistant", found.pk)
 
@@ -172,6 +174,18 @@ def _form_page(
     context = {"form": form, "assistant": found, "seen": found and _version(found)}
     status = 400 if form.errors else 200
     return render(request, "numbers/assistant_form.html", context, status=status)
+
+
+def _refused(
+    request: HttpRequest,
+    form: AssistantForm,
+    error: ValidationError,
+    found: Assistant | None = None,
+) -> HttpResponse:
+    """Each sentence at its field; above the form where that does not show the field."""
+    for name, sentences in error.message_dict.items():
+        form.add_error(name if name in form.fields else None, sentences)
+    return _form_page(request, form, found)
 
 
 def _version(assistant: Assistant) -> str:

@@ -30,9 +30,12 @@ def history(request: HttpRequest, number: PhoneNumber, *, size: int = 50) -> Pag
 
 def activities(**which: Any) -> list[Source]:
     """Calls and messages, as sources of a list."""
+    calls, messages = (
+        model.objects.filter(**which).select_related("assistant") for model in (Call, Message)
+    )
     return [
-        Source(name=name, rows=model.objects.filter(**which).select_related("assistant"), at=at)
-        for name, model, at in (("call", Call, "started_at"), ("message", Message, "received_at"))
+        Source(name="call", rows=calls, at="started_at"),
+        Source(name="message", rows=messages.prefetch_related("attempts"), at="received_at"),
     ]
 
 
@@ -51,5 +54,5 @@ def _line(name: str, row: Any) -> dict[str, Any]:
     if name == "event":
         return words.event(row)
     one = activity(name, row)
-    facts = [STATUS[one.badge][0], *filter(None, [one.facts])]
+    facts = [STATUS[one.badge][0], *filter(None, [one.facts, one.tried])]
     return {"at": one.at, "who": one.assistant or "No assistant", "what": one.what, "facts": facts}

@@ -38,12 +38,19 @@ _EDITABLE = (Status.ACTIVE, Status.PENDING)
 @require_safe
 def number(request: HttpRequest, pk: int) -> HttpResponse:
     """What the number is, whether it works, what happened, and what can be done with it. A page
-    that waits for another status asks with the one that it has `seen`."""
+    that waits for another status asks with the one that it has `seen`, one that waits for the call
+    that was `tried` with how far that was."""
     found = number_of(request, pk)
     if request.htmx and "seen" in request.GET:
-        same = request.GET["seen"] == found.status
-        return HttpResponse(status=204) if same else HttpResponseClientRefresh()
+        return _refreshed_if(request.GET["seen"] != found.status)
+    if request.htmx and "tried" in request.GET:
+        tried = last_try(request, found)
+        return _refreshed_if(tried is not None and tried["state"] != request.GET["tried"])
     return number_page(request, found)
+
+
+def _refreshed_if(changed: bool) -> HttpResponse:
+    return HttpResponseClientRefresh() if changed else HttpResponse(status=204)
 
 
 def number_page(
@@ -52,8 +59,11 @@ def number_page(
     """The page of a number; `forms` are those that were sent and are not right."""
     active = found.status == Status.ACTIVE
     may_write = NUMBERS_WRITE in request.may
+    tries = may_write and active and settings.SANDBOX
     context: dict[str, Any] = {
         "number": found,
+        # Before the list: what comes in between is in the list, or waited for.
+        "tried": last_try(request, found) if tries else None,
         "judged": number_words.judged(found) if active else None,
         "restorable": active and may_write and bool(restorable(found)),
         "latest": latest(request, found),
@@ -65,8 +75,8 @@ def number_page(
     }
     if may_write and found.status in _EDITABLE:
         context |= forms_of(request, found) | forms
-    if may_write and active and settings.SANDBOX:
-        context |= {"text_form": TextForm(), "tried": last_try(request, found)}
+    if tries:
+        context["text_form"] = TextForm()
     return render(request, "numbers/number.html", context, status=status)
 
 

@@ -1,11 +1,13 @@
 """What the pages say of a number: how it is set, what happened on it, what it costs."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from numbers.e164 import display, is_e164
 from numbers.models import Call, Message, PhoneNumber
 from numbers.services import evidence
+from numbers.services.inbound.messages import handing_over
 from organizations.models import Provider
 
 Status, Verdict = PhoneNumber.Status, PhoneNumber.Verdict
@@ -85,7 +87,8 @@ def settings_of(number: PhoneNumber) -> list[Setting]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Activity:
-    """A call or a message as lists show it. `badge` is a status with its word and colour."""
+    """A call or a message as lists show it. `badge` is a status with its word and colour; `tried`
+    tells of a message that its assistant has not taken, and `again` when it is tried again."""
 
     kind: str
     what: str
@@ -97,6 +100,8 @@ class Activity:
     assistant: str
     badge: str
     facts: str
+    tried: str = ""
+    again: datetime | None = None
 
 
 def activity(kind: str, row: Call | Message) -> Activity:
@@ -116,6 +121,7 @@ def activity(kind: str, row: Call | Message) -> Activity:
         assistant=row.assistant.name if row.assistant else "",
         badge=f"{kind}_{row.status}",
         facts=_length(row) if kind == "call" else _media(row),
+        **(_tried(row) if kind == "message" else {}),
     )
 
 
@@ -135,3 +141,12 @@ def _length(call: Call) -> str:
 def _media(message: Message) -> str:
     count = message.media_count
     return f"{count} attachment{'' if count == 1 else 's'}" if count else ""
+
+
+def _tried(message: Message) -> dict[str, Any]:
+    handing = handing_over(message)
+    if not handing.tries or message.status == Message.Status.HANDED_OVER:
+        return {}
+    times = "once" if handing.tries == 1 else f"{handing.tries} times"
+    came = handing.last_error or f"the webhook answered {handing.last_status}"
+    return {"tried": f"tried {times}: {came.rstrip('.')}", "again": handing.next_attempt_at}

@@ -1,6 +1,7 @@
 """Calling and texting a number of the sandbox, and showing what came back."""
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from django import forms
@@ -12,8 +13,8 @@ from django.views.decorators.http import require_POST
 
 from burki.errors import BurkiError, sentence
 from burki.text import is_clean
-from numbers.models import PhoneNumber
-from numbers.services.inbound.trying import Tried, call_number, text_number
+from numbers.models import Call, Message, PhoneNumber
+from numbers.services.inbound.trying import Tried, call_number, record_of, text_number
 from numbers.ui.buying import see_other
 from numbers.ui.found import number_of
 from organizations.pages import page
@@ -21,6 +22,7 @@ from organizations.permissions import NUMBERS_WRITE
 
 _KEPT = "tried"  # in the session: what the last try of this person brought
 _MOST = 6000  # characters of an answer
+_FOLLOWED = timedelta(minutes=1)  # that its page waits for what the worker makes of a try
 
 
 class TextForm(forms.Form):
@@ -86,12 +88,26 @@ def _kept(tried: Tried) -> dict[str, Any]:
         "commands": json.dumps(tried.commands, indent=2, ensure_ascii=False)[:_MOST]
         if tried.commands
         else "",
+        "call_id": tried.call_id,
+        "message_id": tried.message_id,
     }
 
 
 def last_try(request: HttpRequest, found: PhoneNumber) -> dict[str, Any] | None:
-    """What the last try of this number by this person brought."""
+    """What the last try of this number by this person brought. `state` is how far its record is,
+    "" before the worker has made one; its page asks again while it is to `follow`."""
     kept = request.session.get(_KEPT)
     if not kept or kept["number"] != found.pk:
         return None
-    return kept | {"at": parse_datetime(kept["at"])}
+    at = parse_datetime(kept["at"])
+    ids = {name: kept.get(name, "") for name in ("call_id", "message_id")}
+    record = record_of(found, **ids)
+    over = isinstance(record, Call) and record.ended_at is not None
+    over = over or (isinstance(record, Message) and record.status != Message.Status.RECEIVED)
+    heard = 200 <= kept["status"] < 300  # else nothing was written down, and never will be
+    return kept | {
+        "at": at,
+        "state": record.status if record else "",
+        "missing": heard and record is None,
+        "follow": heard and not over and timezone.now() - at < _FOLLOWED,
+    }

@@ -105,6 +105,9 @@ def _merge(
     if event.kind == Kind.CALL_ENDED and call.ended_at is None:
         call.ended_at, call.ended_because = at, event.ended_because
         call.duration_seconds = event.duration_seconds
+    # Twilio's request for an answer has our time, its report of the end Twilio's own.
+    if call.answered_at and call.ended_at:
+        call.answered_at = min(call.answered_at, call.ended_at)
     if call.duration_seconds is None and call.answered_at and call.ended_at:
         length = (call.ended_at - call.answered_at).total_seconds()
         call.duration_seconds = min(max(0, round(length)), 2**31 - 1)

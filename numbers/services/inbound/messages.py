@@ -5,7 +5,8 @@ receiver can tell a repeat. Every try is a row.
 """
 
 import json
-from datetime import UTC
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -64,7 +65,8 @@ def _webhook_of(number: PhoneNumber) -> str:
 
 def hand_over(message_id: int) -> None:
     """One try to POST a message to its assistant's webhook, and its record. Anything but a 2xx is
-    tried again later, seven times over twelve hours; then it is given up."""
+    tried again later, seven times over twelve hours; then it is given up. An address that is never
+    sent anything is given up at once."""
     message = Message.objects.select_related("assistant", "delivery").filter(pk=message_id).first()
     if message is None or message.status != Status.RECEIVED:
         return
@@ -94,11 +96,39 @@ def _record(message: Message, url: str, delivery: outgoing.Delivery) -> None:
     rows = Message.objects.filter(pk=message.pk, status=Status.RECEIVED)
     if delivery.accepted:
         rows.update(status=Status.HANDED_OVER, handed_over_at=timezone.now())
-    elif tries <= len(clocks.HAND_OVER_AGAIN):
+    elif tries <= len(clocks.HAND_OVER_AGAIN) and not delivery.hopeless:
         jobs.hand_over_later(message.pk, after=clocks.after(clocks.HAND_OVER_AGAIN[tries - 1]))
     else:
         rows.update(status=Status.FAILED)
     emit("message.tried", message_id=message.pk, status=delivery.status, tries=tries)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandingOver:
+    """How far handing a message over is. `next_attempt_at` is None when nothing is left to try."""
+
+    tries: int
+    last_status: int | None = None
+    last_error: str = ""
+    next_attempt_at: datetime | None = None
+
+
+def handing_over(message: Message) -> HandingOver:
+    """That of a message whose `attempts` were fetched with it."""
+    attempts = list(message.attempts.all())
+    waits = message.status == Status.RECEIVED
+    if not attempts:
+        return HandingOver(tries=0, next_attempt_at=message.received_at if waits else None)
+    tries, last = len(attempts), attempts[-1]
+    waits = waits and tries <= len(clocks.HAND_OVER_AGAIN)
+    return HandingOver(
+        tries=tries,
+        last_status=last.status_code,
+        last_error=last.error,
+        next_attempt_at=last.at + clocks.after(clocks.HAND_OVER_AGAIN[tries - 1])
+        if waits
+        else None,
+    )
 
 
 def payload_of(message: Message) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from numbers import clocks
 from numbers.clocks import Deadline
 from numbers.e164 import is_e164
 from numbers.exceptions import NumberNotFound
-from numbers.models import PhoneNumber
+from numbers.models import Call, Message, PhoneNumber
 from numbers.providers import sandbox_lines
 from organizations.actors import Actor
 from organizations.models import Organization
@@ -22,7 +22,7 @@ SOMEBODY = "+14155550199"  # who calls, when nobody says
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tried:
     """What came back: the status and text of our answer to the provider, and the commands that
-    Telnyx got for the call. `call_id` names the call in the number's history."""
+    Telnyx got for the call. `call_id` or `message_id` names it in the number's history."""
 
     provider: str
     phone_number: str
@@ -30,6 +30,7 @@ class Tried:
     status: int
     answer: str
     call_id: str = ""
+    message_id: str = ""
     commands: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -66,6 +67,16 @@ def text_number(
     return _tried(sandbox_lines.text(number.phone_number, text, from_number, deadline))
 
 
+def record_of(
+    number: PhoneNumber, *, call_id: str = "", message_id: str = ""
+) -> Call | Message | None:
+    """What the worker has made of a call or message that was tried; None as long as nothing."""
+    rows = {"account": number.account_id, "number": number}
+    if call_id:
+        return Call.objects.filter(call_id=call_id, **rows).first()
+    return Message.objects.filter(message_id=message_id, **rows).first()
+
+
 def _check(actor: Actor, organization: Organization, number: PhoneNumber, from_number: str) -> None:
     actor.require(NUMBERS_WRITE, organization)
     if number.organization_id != organization.pk:
@@ -84,5 +95,6 @@ def _tried(answer: dict[str, Any]) -> Tried:
         status=int(answer.get("status") or 0),
         answer=str(answer.get("answer")),
         call_id=str(answer.get("call_id") or ""),
+        message_id=str(answer.get("message_id") or ""),
         commands=list(answer.get("commands") or []),
     )

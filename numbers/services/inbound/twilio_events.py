@@ -2,6 +2,9 @@
 https://www.twilio.com/docs/messaging/guides/webhook-request. Parameters that we do not know are
 ignored: Twilio adds some without notice."""
 
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
 from django.http import QueryDict
 
 from numbers.models import Direction
@@ -47,6 +50,7 @@ def read(body: bytes, *, status: bool) -> InboundEvent:
         from_number=from_number,
         to_number=to_number,
         direction=direction,
+        occurred_at=_moment(form.get("Timestamp", "")),
         ended_because=word if kind == Kind.CALL_ENDED else "",
         duration_seconds=whole(form.get("CallDuration")),
         text=form.get("Body", ""),
@@ -61,6 +65,15 @@ def parse(body: bytes) -> QueryDict:
     if body.count(b"&") >= _FIELDS_MAX:
         raise Unreadable("too many parameters")
     return QueryDict(body, encoding="utf-8")
+
+
+def _moment(given: str) -> datetime | None:
+    """Reports of a status say when it was so, to the second: `Sun, 25 Mar 2018 09:53:19 +0000`."""
+    try:
+        moment = parsedate_to_datetime(given)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return moment if moment.tzinfo else None
 
 
 def _kind_and_key(status: bool, call_id: str, message_id: str, word: str) -> tuple[str, str]:

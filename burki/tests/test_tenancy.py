@@ -2,13 +2,19 @@
 
 import json
 import re
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib.admindocs.views import simplify_regex
-from django.urls import URLPattern, get_resolver
+from django.db import models
+from django.http import HttpResponse
+from django.urls import URLPattern, get_resolver, include, path
 from rest_framework.test import APIClient
+from rest_framework.views import APIView
 
+from burki.api import no_such_address
 from burki.testing import (
     SYSTEM,
     TWILIO_NUMBER,
@@ -20,10 +26,11 @@ from burki.testing import (
 from burki.tests.routes import ROUTES, Route
 from numbers.models import PhoneNumber
 from organizations.events.endpoints import create_endpoint
-from organizations.models import Membership
+from organizations.models import Membership, Organization
 from organizations.permissions import ANY, ROLE_SCOPES, SCOPES
 
-OURS = ("organizations", "assistants", "numbers")
+# What asking leaves behind beside what was asked for: when a key was last used.
+TOUCHED = {"organizations.ApiKey": {"last_used_at"}}
 SECRET = "Only Acme knows this"
 CALLERS = [
     "no key",
@@ -39,28 +46,46 @@ CALLERS = [
 ]
 
 
-def routes_of_the_api() -> set[str]:
-    """`METHOD /path` of every view of the REST API; those under both prefixes once."""
+def views_of_the_api(patterns, prefix: str = "") -> Iterator[tuple[str, Callable]]:
+    """Every view at an address of the REST API, below either prefix, with its address."""
+    for pattern in patterns:
+        address = f"{prefix}{pattern.pattern}"
+        if not isinstance(pattern, URLPattern):
+            yield from views_of_the_api(pattern.url_patterns, address)
+        elif re.search(r"\bapi/|phone-numbers", address):
+            yield simplify_regex(address), pattern.callback
+
+
+def routes_of_the_api(patterns) -> set[str]:
+    """`METHOD /path` of every view; those under both prefixes once. A view that is no set of
+    actions names no methods and no scopes: it is `any method`, which no table has."""
     found = set()
-
-    def walk(patterns, prefix: str) -> None:
-        for pattern in patterns:
-            path = f"{prefix}{pattern.pattern}"
-            if isinstance(pattern, URLPattern):
-                actions = getattr(pattern.callback, "actions", None)
-                found.update(
-                    f"{m.upper()} {simplify_regex(path)}" for m in actions or () if m != "head"
-                )
-            else:
-                walk(pattern.url_patterns, path)
-
-    walk(get_resolver().url_patterns, "")
+    for address, view in views_of_the_api(patterns):
+        if view is no_such_address:
+            continue
+        methods = getattr(view, "actions", None) or {"any method": None}
+        found.update(f"{m.upper()} {address}" for m in methods if m != "head")
     names = {re.sub(r"<\w+:", "<", name) for name in found}  # without what converts them
     return {name.replace("/api/v1/phone-numbers", "/phone-numbers") for name in names}
 
 
 def test_the_table_has_every_route():
-    assert sorted(routes_of_the_api()) == sorted(route.name for route in ROUTES)
+    patterns = get_resolver().url_patterns
+
+    assert sorted(routes_of_the_api(patterns)) == sorted(route.name for route in ROUTES)
+
+
+class Open(APIView):
+    """A view that asks for no scope."""
+
+
+@pytest.mark.parametrize("view", [Open.as_view(), lambda request: HttpResponse()])
+@pytest.mark.parametrize("address", ["api/v1/open", "phone-numbers/open", "phone-numbers/<pk>"])
+def test_a_view_that_is_no_set_of_actions_is_a_route_that_the_table_lacks(view, address):
+    patterns = [path(address, view), path("", include([path(f"x/{address}", view)]))]
+
+    assert len(routes_of_the_api(patterns)) == 2
+    assert not routes_of_the_api(patterns) & {route.name for route in ROUTES}
 
 
 @pytest.fixture
@@ -151,16 +176,47 @@ def expected(kind: str, route: Route) -> int:
             return route.status if route.scope in ROLE_SCOPES[role] else 403
 
 
-def everything() -> dict[str, list]:
-    """All rows of our tables, but for when a key was last used."""
+Rows = dict[str, dict[Any, dict[str, Any]]]  # by model and primary key
+
+
+def everything() -> Rows:
+    """All rows of all tables, but for what `TOUCHED` names."""
     return {
-        model._meta.label: [
-            {name: value for name, value in row.items() if name != "last_used_at"}
-            for row in model.objects.order_by("pk").values()
-        ]
-        for app in OURS
-        for model in apps.get_app_config(app).get_models()
+        model._meta.label: {
+            row[model._meta.pk.attname]: {
+                name: value
+                for name, value in row.items()
+                if name not in TOUCHED.get(model._meta.label, ())
+            }
+            for row in model.objects.values()
+        }
+        for model in apps.get_models()
     }
+
+
+def of_others(rows: Rows, organization: Organization) -> Rows:
+    """Those that are not plainly the organization's own."""
+
+    def is_its_own(label: str, row: dict[str, Any]) -> bool:
+        name = "id" if label == "organizations.Organization" else "organization_id"
+        return row.get(name) == organization.pk
+
+    return {
+        label: {pk: row for pk, row in found.items() if not is_its_own(label, row)}
+        for label, found in rows.items()
+    }
+
+
+def pointing_at(targets: Rows, rows: Rows) -> list[tuple[str, Any]]:
+    """Which rows have a foreign key to one of the targets."""
+    return [
+        (label, pk)
+        for label, found in rows.items()
+        for field in apps.get_model(label)._meta.concrete_fields
+        if isinstance(field, models.ForeignKey)
+        for pk, row in found.items()
+        if row.get(field.attname) in targets.get(field.related_model._meta.label, ())
+    ]
 
 
 def filled(value, names: dict):
@@ -199,10 +255,14 @@ def test_a_route_answers_who_may_and_refuses_all_others(
     allowed = response.status_code == route.status and kind != "other tenant's key"
     if kind == "other tenant's key":
         assert SECRET not in content
-        mine = organization.pk
-        for label, rows in everything().items():
-            unchanged = [row for row in before[label] if row.get("organization_id") == mine]
-            assert [row for row in rows if row.get("organization_id") == mine] == unchanged
+        after, others = everything(), of_others(before, other_organization)
+        for label, rows in others.items():
+            assert {pk: after[label].get(pk) for pk in rows} == rows, label
+        new = {
+            label: {pk: row for pk, row in rows.items() if pk not in before[label]}
+            for label, rows in after.items()
+        }
+        assert pointing_at(others, new) == []
     elif not allowed:
         assert set(response.json()) >= {"detail", "code"}
         assert everything() == before

@@ -3,14 +3,15 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-all tools lint format openapi clean
+.PHONY: help run test test-all screenshots tools lint format openapi clean
 
 help:
-	@echo "make run       everything on this machine, with demo data (Ctrl-C stops it)"
-	@echo "make test      the tests that need nothing but Python"
-	@echo "make test-all  those, and the slow ones with live servers"
-	@echo "make lint      what CI checks of style; make format repairs it"
-	@echo "make openapi   write openapi.yaml, the API's description, out of the views"
+	@echo "make run          everything on this machine, with demo data (Ctrl-C stops it)"
+	@echo "make test         the tests that need nothing but Python"
+	@echo "make test-all     those, and the slow ones with live servers"
+	@echo "make lint         what CI checks of style; make format repairs it"
+	@echo "make screenshots  pictures of the staff pages, to look at after changing one"
+	@echo "make openapi      write openapi.yaml, the API's description, out of the views"
 
 # The stamps hold the requirements that were installed, so that an unchanged file costs nothing.
 $(VENV)/run.stamp: requirements.txt
@@ -49,6 +50,9 @@ $(AXE):
 test-all: $(VENV)/dev.stamp lint tools
 	REQUIRE_ALL=1 HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not slow"
 	REQUIRE_ALL=1 HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -m slow
+
+screenshots: $(VENV)/dev.stamp $(CHROMIUM)
+	DEBUG=true $(BIN)/python -m burki.tests.screenshots
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -3,15 +3,16 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test test-all bench tools lint format openapi clean
+.PHONY: help run test test-all bench screenshots tools lint format openapi clean
 
 help:
-	@echo "make run       everything on this machine, with demo data (Ctrl-C stops it)"
-	@echo "make test      the tests that need nothing but Python"
-	@echo "make test-all  those, and the slow ones with live servers"
-	@echo "make bench     how fast it is, beside baselines of the same run (an hour; BENCH=buying: a part)"
-	@echo "make lint      what CI checks of style; make format repairs it"
-	@echo "make openapi   write openapi.yaml, the API's description, out of the views"
+	@echo "make run          everything on this machine, with demo data (Ctrl-C stops it)"
+	@echo "make test         the tests that need nothing but Python"
+	@echo "make test-all     those, and the slow ones with live servers"
+	@echo "make bench        how fast it is, beside baselines of the same run (BENCH=calls: a part)"
+	@echo "make lint         what CI checks of style; make format repairs it"
+	@echo "make screenshots  pictures of the staff pages, to look at after changing one"
+	@echo "make openapi      write openapi.yaml, the API's description, out of the views"
 
 # The stamps hold the requirements that were installed, so that an unchanged file costs nothing.
 $(VENV)/run.stamp: requirements.txt
@@ -54,6 +55,9 @@ test-all: $(VENV)/dev.stamp lint tools
 # Its sections: buying calls bulk million soak. The table is written to .data/bench.md.
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m burki.bench $(BENCH)
+
+screenshots: $(VENV)/dev.stamp $(CHROMIUM)
+	DEBUG=true $(BIN)/python -m burki.tests.screenshots
 
 lint: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

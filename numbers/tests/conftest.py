@@ -22,3 +22,11 @@ def no_time_passes(monkeypatch) -> None:
     """For the sandbox: what it does only later, it does not do."""
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now)
+
+
+@pytest.fixture
+def open_page(site):
+    """Opens a page of the module's `site` (`numbers.tests.browser`); at the end nothing was wrong
+    with any."""
+    with site.watching() as open_:
+        yield open_

@@ -90,9 +90,10 @@ def bulk(request: HttpRequest, pk: UUID) -> HttpResponse:
     seen, asked_with = _version(found, told), _without_seen(request)
     if request.htmx and asked_with == seen:
         return HttpResponse(status=204)
-    rows = BulkItem.objects.filter(bulk=found).select_related("purchase")
-    chosen = BulkItemFilters(request.GET, rows)
-    listed = keyset_page(request, chosen.qs if chosen.is_valid() else rows.none())
+    items = BulkItem.objects.filter(bulk=found).select_related("purchase")
+    chosen = BulkItemFilters(request.GET, items)
+    listed = keyset_page(request, chosen.qs if chosen.is_valid() else items.none())
+    rows = [(item, words.reason(item)) for item in listed.rows]
     standing = words.standing(found, told)
     here, query = reverse("bulk", args=[pk]), request.GET.copy()
     query["seen"] = seen
@@ -105,7 +106,9 @@ def bulk(request: HttpRequest, pk: UUID) -> HttpResponse:
         "parts": words.parts(told),
         "filters": chosen.form,
         "page": listed,
-        "rows": [(item, words.reason(item)) for item in listed.rows],
+        "to_go": words.to_go(found, told),
+        "rows": rows,
+        "reasons": any(reason for _, reason in rows),
         "follow": _pause(found, standing),
         "here": f"{here}?{request.GET.urlencode()}" if request.GET else here,
         "again": f"{here}?{query.urlencode()}",

@@ -46,7 +46,7 @@ class NumberFilters(PhoneNumberFilter):
         method="filter_text", label="Number or name", max_length=64, widget=_SEARCH
     )
     status = django_filters.ChoiceFilter(
-        choices=_NUMBER_STATUS, label="Status", empty_label="All but released"
+        choices=_NUMBER_STATUS, label="Status", empty_label="Not released"
     )
     provider = django_filters.ChoiceFilter(
         choices=Provider.choices, label="Provider", empty_label="Any"

@@ -24,14 +24,14 @@ class SearchForm(forms.Form):
 
     provider = forms.ChoiceField(
         label="Provider",
-        choices=[(ALL, "Both providers"), *Provider.choices],
+        choices=[(ALL, "Both"), *Provider.choices],
         required=False,
     )
     country_code = forms.CharField(
         label="Country",
         max_length=2,
         required=False,
-        help_text="Two letters, such as US",
+        help_text="Such as US",
         widget=forms.TextInput(attrs={"autocomplete": "country", "autocapitalize": "characters"}),
     )
     area_code = forms.CharField(

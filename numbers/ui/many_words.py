@@ -93,6 +93,14 @@ def parts(told: dict[str, Any]) -> list[tuple[str, int]]:
     ]
 
 
+def to_go(bulk: BulkPurchase, told: dict[str, Any]) -> int:
+    """How many are still to be tried; more may wait, in case that some cannot be had."""
+    if bulk.state != State.RUNNING:
+        return 0
+    begun = told["bought"] + told["pending"] + told["buying"] + told["uncertain"]
+    return max(0, bulk.quantity - begun)
+
+
 def cost(bulk: BulkPurchase, told: dict[str, Any]) -> str:
     currency = told["currency"] or bulk.organization.limit_currency
     return price(told["cost"], currency)

@@ -140,6 +140,7 @@ def _told(found: Purchase) -> dict:
         "outcome": words.outcome(found),
         "looks": words.looks(found),
         "events": [words.event(row) for row in events],
+        "due": found.next_look_at is not None and found.next_look_at <= timezone.now(),
         "follow": (2 if young else 15) if live else 0,
         "attempts": attempts,
         "settleable": found.state in (Purchase.State.UNCERTAIN, Purchase.State.PENDING),

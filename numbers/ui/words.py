@@ -1,9 +1,11 @@
 """What the pages say of a purchase: what is true, in money and in time, and what to do next."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from burki.text import price
@@ -12,6 +14,7 @@ from numbers.models import Purchase
 from organizations.models import AuditEvent, Provider
 
 State, Evidence = Purchase.State, Purchase.Evidence
+_TODAY = timedelta(days=1)
 
 _REASONS = {
     "number_unavailable": "Somebody else has taken this number, or it is not for sale any more.",
@@ -141,12 +144,14 @@ def refusal(purchase: Purchase) -> str:
 
 
 def costs(purchase: Purchase) -> str:
-    """ "$1.15 today, then $1.15 a month." """
+    """ "$1.15 today, then $1.15 a month."; of an older purchase its date."""
     monthly, currency = purchase.monthly_cost, purchase.currency
     if monthly is None:
         return "Its price is not known yet; we ask the provider."
-    today = price(monthly + (purchase.setup_cost or 0), currency)
-    return f"{today} today, then {price(monthly, currency)} a month."
+    first = price(monthly + (purchase.setup_cost or 0), currency)
+    since = purchase.claimed_at
+    when = "today" if timezone.now() - since < _TODAY else f"on {since:%d %b %Y}"
+    return f"{first} {when}, then {price(monthly, currency)} a month."
 
 
 def _routed(purchase: Purchase) -> str:

@@ -16,7 +16,16 @@ from numbers import (  # noqa: F401  (registers their models)
 from numbers.admin_actions import AskingFirst, page_key
 from numbers.admin_purchase import PURCHASE_PERMISSION, PurchasePage
 from numbers.exceptions import InventoryConflict
-from numbers.models import Finding, Offer, PhoneNumber, Purchase, Release, VerifiedCallerId
+from numbers.models import (
+    Comparison,
+    Finding,
+    Offer,
+    PhoneNumber,
+    ProviderSetup,
+    Purchase,
+    Release,
+    VerifiedCallerId,
+)
 from numbers.reconcile import settle_release
 from numbers.services.deciding import decide, look_by_hand
 from numbers.services.inventory_actions import adopt_orphan, close_ghost
@@ -24,7 +33,12 @@ from numbers.services.proof import verify_number
 from numbers.services.release import release_number
 from numbers.services.repairing import repair_number, restore_webhooks
 from organizations.actors import Actor
-from organizations.admin import FEW_ORGANIZATIONS, ReadOnlyAdmin, admin_actor
+from organizations.admin import (
+    FEW_ORGANIZATIONS,
+    FewOrganizationsFilter,
+    ReadOnlyAdmin,
+    admin_actor,
+)
 from organizations.models import Organization
 from organizations.permissions import NUMBERS_RELEASE
 
@@ -189,12 +203,36 @@ class OfferAdmin(ReadOnlyAdmin):
     show_full_result_count = False
 
 
+@admin.register(ProviderSetup)
+class ProviderSetupAdmin(ReadOnlyAdmin):
+    list_display = ["organization", "account", "connection_id", "messaging_profile_id",
+                    "webhook_url", "started_at"]  # fmt: skip
+    list_filter = [("connection_id", admin.EmptyFieldListFilter), FEW_ORGANIZATIONS]
+    search_fields = ["=connection_id", "=messaging_profile_id", "organization__slug"]
+    list_select_related = ["organization", "account__organization"]
+
+
 @admin.register(VerifiedCallerId)
 class VerifiedCallerIdAdmin(ReadOnlyAdmin):
     list_display = ["phone_number", "friendly_name", "organization", "account", "updated_at"]
     list_filter = [FEW_ORGANIZATIONS]
     search_fields = ["phone_number", "friendly_name", "organization__slug"]
     list_select_related = ["organization", "account"]
+
+
+@admin.register(Comparison)
+class ComparisonAdmin(ReadOnlyAdmin):
+    """When each account was last compared with our rows: one that is long ago needs a look."""
+
+    list_display = ["account", "organization", "began_at", "listed"]
+    list_filter = ["account__provider", ("account__organization", FewOrganizationsFilter)]
+    search_fields = ["account__label", "account__organization__slug"]
+    list_select_related = ["account__organization"]
+    ordering = ["began_at"]
+
+    @admin.display(description="organization")
+    def organization(self, comparison: Comparison) -> Organization | None:
+        return comparison.account.organization
 
 
 @admin.register(Finding)

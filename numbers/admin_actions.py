@@ -14,11 +14,15 @@ from organizations.admin import admin_actor
 
 
 class AskingFirst:
-    """For a `ModelAdmin` whose rows are about a phone number."""
+    """For a `ModelAdmin` with actions that ask first; most of its rows are about a phone number."""
 
     def subject(self, row: Model) -> Model:
         """What has the row's `phone_number` and its `account`."""
         return row
+
+    def named(self, row: Model) -> str:
+        """How the row is called where it is asked about, and in the message about it."""
+        return self.subject(row).phone_number
 
     def each(
         self,
@@ -32,7 +36,7 @@ class AskingFirst:
         if request.POST.get("post") != "yes":
             context = self.admin_site.each_context(request) | {
                 "title": f"{self.get_action(action)[2]}: are you sure?",
-                "rows": [(row, self.subject(row)) for row in rows],
+                "rows": [(row, self.named(row), self.subject(row)) for row in rows],
                 "action": action,
                 "consequence": consequence,
                 "key": uuid.uuid4(),
@@ -42,13 +46,13 @@ class AskingFirst:
             return TemplateResponse(request, "admin/numbers/confirm.html", context)
         actor = admin_actor(request)
         for row in rows:
-            number = self.subject(row).phone_number
+            name = self.named(row)
             try:
-                self.message_user(request, f"{number} {act(actor, row)}", messages.SUCCESS)
+                self.message_user(request, f"{name} {act(actor, row)}", messages.SUCCESS)
             except BurkiError as error:
                 why = sentence(error)
-                if number not in why:
-                    why = f"{number}: {why}"
+                if name not in why:
+                    why = f"{name}: {why}"
                 self.message_user(request, why, messages.ERROR)
         return None
 

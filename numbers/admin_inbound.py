@@ -73,3 +73,13 @@ class MessageAdmin(ReadOnlyAdmin):
     list_select_related = ["organization", "assistant"]
     show_full_result_count = False
     inlines = [HandoverAttemptInline]
+
+
+@admin.register(HandoverAttempt)
+class HandoverAttemptAdmin(ReadOnlyAdmin):
+    list_display = ["at", "host", "message", "status_code", "error", "milliseconds"]
+    list_filter = [("status_code", admin.EmptyFieldListFilter)]
+    search_fields = ["host", "message__organization__slug"]
+    list_select_related = ["message"]
+    ordering = ["-id"]
+    show_full_result_count = False

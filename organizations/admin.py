@@ -1,6 +1,8 @@
 """Tenants, people and keys in the Django admin. Provider accounts are tried at their provider, so
 their page is above this app, in `numbers.admin_accounts`."""
 
+from uuid import UUID
+
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.forms import UserCreationForm
@@ -10,10 +12,15 @@ from django_otp.plugins.otp_totp.models import TOTPDevice
 from organizations import audit, two_factor
 from organizations.actors import Actor
 from organizations.authentication import client_ip
+from organizations.events.types import ENDPOINT_TEST, TYPES
 from organizations.models import (
     ApiKey,
     AuditEvent,
     AuditSeal,
+    Event,
+    EventAttempt,
+    EventDelivery,
+    EventEndpoint,
     Membership,
     Organization,
     User,
@@ -125,7 +132,9 @@ class NewUserForm(UserCreationForm):
 class UserAdmin(DjangoUserAdmin):
     add_form = NewUserForm
     list_display = ["email", "full_name", "is_staff", "is_active"]
-    search_fields = ["email", "full_name"]
+    list_filter = ["is_active", "is_staff", "is_superuser", "memberships__role",
+                   ("last_login", admin.EmptyFieldListFilter)]  # fmt: skip
+    search_fields = ["email", "full_name", "memberships__organization__slug"]
     ordering = ["email"]
     fieldsets = [
         (None, {"fields": ["email", "password", "full_name"]}),
@@ -197,3 +206,96 @@ class AuditSealAdmin(ReadOnlyAdmin):
     list_select_related = ["organization"]
     show_full_result_count = False
     fields = ["organization", "first_id", "last_id", "last_at", "previous", "hash", "sealed_at"]
+
+
+@admin.register(EventEndpoint)
+class EventEndpointAdmin(ReadOnlyAdmin):
+    """Where customers are told of events. Of an address the host is shown: the rest may be secret,
+    as the signing secrets are. Its organization changes it, on its own pages."""
+
+    list_display = ["host", "organization", "description", "state", "is_active", "failing_since",
+                    "disabled_at"]  # fmt: skip
+    list_filter = ["is_active", ("failing_since", admin.EmptyFieldListFilter), FEW_ORGANIZATIONS]
+    search_fields = ["description", "organization__slug"]
+    list_select_related = ["organization"]
+    fields = ["organization", "host", "description", "event_types", "state", "failing_since",
+              "disabled_at", "disabled_because", "secret_rotated_at", "created_at",
+              "updated_at"]  # fmt: skip
+
+    @admin.display(description="host")
+    def host(self, endpoint: EventEndpoint) -> str:
+        return str(endpoint)
+
+
+class EventTypeFilter(admin.SimpleListFilter):
+    """The types that we know. The admin's own filter would read them all from the table."""
+
+    title = parameter_name = "type"
+
+    def lookups(self, request, model_admin) -> list[tuple[str, str]]:
+        return [(name, name) for name in (*TYPES, ENDPOINT_TEST)]
+
+    def queryset(self, request, rows):
+        return rows.filter(type=self.value()) if self.value() else rows
+
+
+class ByEventId:
+    """For lists that are searched by an event's id, also as customers know it (`evt_…`)."""
+
+    event_id = "id"
+    search_help_text = "The id of an event, or an organization's slug"
+
+    def get_search_results(self, request, queryset, search_term):
+        try:
+            wanted = UUID(search_term.removeprefix("evt_"))
+        except ValueError:
+            return super().get_search_results(request, queryset, search_term)
+        return queryset.filter(**{self.event_id: wanted}), False
+
+
+@admin.register(Event)
+class EventAdmin(ByEventId, ReadOnlyAdmin):
+    list_display = ["type", "public_id", "organization", "created_at", "spread_at", "mailed_at"]
+    list_filter = [EventTypeFilter, FEW_ORGANIZATIONS]
+    search_fields = ["organization__slug"]
+    list_select_related = ["organization"]
+    show_full_result_count = False
+    fields = ["organization", "type", "public_id", "data", "url", "endpoint", "created_at",
+              "spread_at", "mailed_at"]  # fmt: skip
+
+
+class EventAttemptInline(admin.TabularInline):
+    model = EventAttempt
+    fields = readonly_fields = ["at", "status_code", "error", "milliseconds", "answer"]
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request, obj=None) -> bool:
+        return False
+
+
+@admin.register(EventDelivery)
+class EventDeliveryAdmin(ByEventId, ReadOnlyAdmin):
+    list_display = ["event", "endpoint", "organization", "state", "tries", "last_status",
+                    "last_error", "next_attempt_at", "delivered_at"]  # fmt: skip
+    list_filter = ["state", ("endpoint__organization", FewOrganizationsFilter)]
+    event_id = "event_id"
+    search_fields = ["endpoint__organization__slug"]
+    list_select_related = ["event", "endpoint__organization"]
+    show_full_result_count = False
+    inlines = [EventAttemptInline]
+
+    @admin.display(description="organization")
+    def organization(self, delivery: EventDelivery) -> Organization:
+        return delivery.endpoint.organization
+
+
+@admin.register(EventAttempt)
+class EventAttemptAdmin(ByEventId, ReadOnlyAdmin):
+    list_display = ["at", "delivery", "status_code", "error", "milliseconds"]
+    list_filter = [("status_code", admin.EmptyFieldListFilter)]
+    event_id = "delivery__event_id"
+    search_fields = ["delivery__endpoint__organization__slug"]
+    list_select_related = ["delivery__event", "delivery__endpoint"]
+    ordering = ["-id"]
+    show_full_result_count = False

@@ -16,12 +16,14 @@ _LEAST = Decimal("0.4")  # per cent: what is there is seen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """One bar: its label, what it says as words, and how long it is beside the others."""
+    """One bar: its label, what it says as words, and how long it is beside the others. `url` is the
+    list behind it: the table leads there."""
 
     label: str
     words: str
     amount: Decimal
     colour: str = ""
+    url: str = ""
 
 
 @register.inclusion_tag("components/bars.html")

@@ -33,6 +33,11 @@ class MonthCost(Answer):
     monthly_cost = Amount(allow_null=True)
     setup_cost = Amount(allow_null=True)
     total = Amount(allow_null=True)
+    forecast_total = Amount(
+        allow_null=True,
+        help_text="What the month will have cost at its end with the numbers owned now; of the "
+        "running month its total already. null: the month is over, or the price unknown.",
+    )
 
 
 class CostItem(MonthCost):
@@ -65,9 +70,9 @@ def spending_answer(report: SpendingReport, limit: Allowance) -> dict[str, Any]:
     return {
         "from_month": f"{report.first:%Y-%m}",
         "to_month": f"{report.this:%Y-%m}",
-        "totals": [_month_cost(cost) for cost in report.by_month()],
-        "items": [_cost_item(cost) for cost in report.costs],
-        "forecast": [_month_cost(cost) for cost in report.expected()],
+        "totals": [_month_cost(report, cost) for cost in report.by_month()],
+        "items": [_cost_item(report, cost) for cost in report.costs],
+        "forecast": [_month_cost(report, cost) for cost in report.expected()],
         "limit": {
             "currency": limit.currency,
             "monthly_limit": money(limit.limit),
@@ -77,7 +82,7 @@ def spending_answer(report: SpendingReport, limit: Allowance) -> dict[str, Any]:
     }
 
 
-def _month_cost(cost: Cost) -> dict[str, Any]:
+def _month_cost(report: SpendingReport, cost: Cost) -> dict[str, Any]:
     return {
         "month": f"{cost.month:%Y-%m}",
         "currency": cost.currency or None,
@@ -85,11 +90,12 @@ def _month_cost(cost: Cost) -> dict[str, Any]:
         "monthly_cost": money(cost.monthly),
         "setup_cost": money(cost.setup),
         "total": money(cost.total),
+        "forecast_total": money(report.forecast_of(cost)),
     }
 
 
-def _cost_item(cost: Cost) -> dict[str, Any]:
-    return _month_cost(cost) | {
+def _cost_item(report: SpendingReport, cost: Cost) -> dict[str, Any]:
+    return _month_cost(report, cost) | {
         "provider": cost.provider,
         "assistant_id": cost.assistant_id,
         "assistant_name": cost.assistant_name or None,
@@ -98,13 +104,13 @@ def _cost_item(cost: Cost) -> dict[str, Any]:
 
 SPENDING_COLUMNS = (
     "month", "forecast", "provider", "assistant_id", "assistant_name", "currency", "numbers",
-    "monthly_cost", "setup_cost", "total",
+    "monthly_cost", "setup_cost", "total", "forecast_total",
 )  # fmt: skip
 
 
 def spending_rows(report: SpendingReport) -> Iterable[dict[str, Any]]:
     for cost in (*report.costs, *report.forecast):
-        yield _cost_item(cost) | {"forecast": cost.month > report.this}
+        yield _cost_item(report, cost) | {"forecast": cost.month > report.this}
 
 
 # --- Unused numbers ------------------------------------------------------------------------------

@@ -34,9 +34,15 @@ _MONTH = {
     "monthly_cost": "2.30",
     "setup_cost": "1.00",
     "total": "3.30",
+    "forecast_total": "3.30",
 }
 _ITEM = _MONTH | {"provider": "telnyx", "assistant_id": 123, "assistant_name": "Support"}
-_NEXT = _MONTH | {"month": "2024-02", "setup_cost": "0.00", "total": "2.30"}
+_NEXT = _MONTH | {
+    "month": "2024-02",
+    "setup_cost": "0.00",
+    "total": "2.30",
+    "forecast_total": "2.30",
+}
 _WHEN = "2024-01-15T10:30:00Z"
 _UNUSED = {
     "id": 1,
@@ -85,9 +91,10 @@ REPORTS = {
         "price of every number owned at any moment of the month, and the set-up fees of its "
         "purchases; refused ones cost nothing. The running month's total is what counts against "
         "the monthly limit. A number costs in every month what it costs now, and belongs to the "
-        "assistant that has it now. `forecast` is next month, if nothing is bought or released; "
-        "the running month's own forecast is its total, for a number costs its whole month from "
-        "the moment in which it is bought.",
+        "assistant that has it now. `forecast_total` is what a month will have cost at "
+        "its end with the numbers owned now: of the running month its total already, for a number "
+        "costs its whole month from the moment in which it is bought, and a release saves nothing "
+        "before the next. `forecast` is next month, if nothing is bought or released.",
         parameters=query_of(
             SpendingFilter,
             months=f"How many months, the running one included; {MONTHS_DEFAULT} if not given.",
@@ -168,7 +175,7 @@ REPORT_FILES = {
     "spending": _file(
         REPORTS["spending"],
         ",".join(answers.SPENDING_COLUMNS),
-        "2024-01,false,telnyx,123,Support,USD,2,2.30,1.00,3.30",
+        "2024-01,false,telnyx,123,Support,USD,2,2.30,1.00,3.30,3.30",
     ),
     "unused": replace(
         _file(

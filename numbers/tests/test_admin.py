@@ -11,7 +11,7 @@ from django.test import Client
 from burki.testing import SYSTEM, make_user
 from numbers import jobs
 from numbers.exceptions import PurchaseUncertain, ReleaseUncertain
-from numbers.models import PhoneNumber, Purchase, Release
+from numbers.models import BulkPurchase, PhoneNumber, Purchase, Release
 from numbers.services.release import release_number
 from numbers.tests.money import buy, deletes
 from organizations.models import AuditEvent, User
@@ -229,6 +229,43 @@ def test_releases_are_settled_from_their_list(browser, organization, sandbox):
     assert told == [f"{number.phone_number} is {release.state}."]
     again = said(act(browser, "release", "settle", release, post="yes"))
     assert len(again) == 1 and again[0].startswith(f"{number.phone_number} is ")
+
+
+def make_bulk(organization, **over) -> BulkPurchase:
+    fields = {"provider": "twilio", "quantity": 3, "idempotency_key": str(uuid.uuid4())}
+    return BulkPurchase.objects.create(organization=organization, **(fields | over))
+
+
+def test_buying_many_is_stopped_from_its_list_after_asking(browser, organization):
+    running, done = make_bulk(organization), make_bulk(organization, state="completed")
+
+    asked = act(browser, "bulkpurchase", "stop", running, done)
+    assert "what it has bought stays bought" in asked.content.decode()
+    assert f"The purchase of 3 numbers from twilio ({running.pk})" in asked.content.decode()
+    assert BulkPurchase.objects.get(pk=running.pk).state == "running"
+    told = said(act(browser, "bulkpurchase", "stop", running, done, **confirmed(asked)))
+
+    assert sorted(told) == sorted([
+        f"The purchase of 3 numbers from twilio ({running.pk}) is stopped.",
+        f"The purchase of 3 numbers from twilio ({done.pk}): "
+        "This bulk purchase is completed already.",
+    ])  # fmt: skip
+    states = dict(BulkPurchase.objects.values_list("pk", "state"))
+    assert states == {running.pk: "cancelled", done.pk: "completed"}
+    (event,) = AuditEvent.objects.filter(action="bulk.cancelled")
+    assert (event.actor_label, event.object_id) == ("boss@example.com", str(running.pk))
+
+
+def test_stopping_needs_the_permission_to_buy(organization):
+    running = make_bulk(organization)
+    staff = make_user(organization, "owner", is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename="view_bulkpurchase"))
+    browser = Client()
+    browser.force_login(staff)
+
+    act(browser, "bulkpurchase", "stop", running, post="yes", key=str(uuid.uuid4()))
+
+    assert BulkPurchase.objects.get(pk=running.pk).state == "running"
 
 
 def test_nobody_cancels_a_job_and_only_superusers_retry_one(browser, organization):

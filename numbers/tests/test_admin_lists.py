@@ -16,14 +16,19 @@ from numbers.models import (
     BulkItem,
     BulkPurchase,
     Call,
+    Comparison,
     FallbackPurchase,
     Finding,
     HandoverAttempt,
     Message,
     Offer,
     PhoneNumber,
+    ProviderSetup,
     Purchase,
+    PurchaseReplayKey,
     Release,
+    ReleaseReplayKey,
+    SigningSecret,
     VerifiedCallerId,
     WebhookDelivery,
 )
@@ -32,6 +37,10 @@ from organizations.models import (
     ApiKey,
     AuditEvent,
     AuditSeal,
+    Event,
+    EventAttempt,
+    EventDelivery,
+    EventEndpoint,
     Membership,
     Organization,
     ProviderAccount,
@@ -41,14 +50,17 @@ from organizations.models import (
 pytestmark = pytest.mark.django_db
 
 APPS = ("organizations", "assistants", "numbers")
+# What has no list of its own, and why.
+EXCEPT = {
+    Membership: "is looked at and changed on its organization's page",
+    SigningSecret: "holds nothing but a secret; when it was replaced is in the audit",
+}
 OURS = [
-    model
-    for app in APPS
-    for model in apps.get_app_config(app).get_models()
-    if admin.site.is_registered(model)
+    model for app in APPS for model in apps.get_app_config(app).get_models() if model not in EXCEPT
 ]
 # What people enter in the admin itself; everything else has services of its own.
 ADDED_HERE = {Organization, User, Assistant, ProviderAccount}
+HIDDEN = "never-to-be-shown"
 each_model = pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 
 
@@ -91,9 +103,13 @@ class Ledger:
         purchases = make(Purchase, **here, **about, phone_number=line, state="completed",
                          request={}, fallback=of(chains))  # fmt: skip
         make(BulkItem, bulk=of(bulks), n=lambda n: n, phone_number=line, purchase=of(purchases))
-        make(Release, **ours, **about, state="released")
+        releases = make(Release, **ours, **about, state="released")
+        make(PurchaseReplayKey, **ours, idempotency_key=str, purchase=of(purchases))
+        make(ReleaseReplayKey, **ours, idempotency_key=str, release=of(releases))
         make(Finding, **ours, **about, account=of(accounts), phone_number=line, kind="drift",
              first_seen_at=NOON, last_seen_at=NOON)  # fmt: skip
+        make(Comparison, account=of(accounts), began_at=NOON, listed=1)
+        make(ProviderSetup, **ours, account=of(accounts), started_at=NOON)
         make(Offer, account=of(accounts), provider="twilio", phone_number=line)
         make(VerifiedCallerId, **ours, account=of(accounts), phone_number=line, provider_id=str)
         make(Call, **here, **about, call_id=str, started_at=NOON, assistant=of(assistants))
@@ -102,6 +118,11 @@ class Ledger:
         make(HandoverAttempt, message=of(texts), host="example.com", milliseconds=1)
         make(WebhookDelivery, provider="twilio", account=of(accounts), kind="call",
              event_key=lambda n: str(uuid.uuid4()), body=b"{}")  # fmt: skip
+        endpoints = make(EventEndpoint, **ours, url=lambda n: f"https://{n}.example.com/{HIDDEN}",
+                         encrypted_secret=HIDDEN, encrypted_previous=HIDDEN)  # fmt: skip
+        events = make(Event, **ours, type="purchase.completed", url="https://burki.test/x")
+        deliveries = make(EventDelivery, event=of(events), endpoint=of(endpoints))
+        make(EventAttempt, delivery=of(deliveries), status_code=200, milliseconds=1)
         make(AuditEvent, **ours, actor_kind="api_key", actor_label="key", api_key=of(keys),
              user=of(users), action="purchase.claimed", object_type="numbers.Purchase",
              object_id=str)  # fmt: skip
@@ -125,9 +146,13 @@ def address(model: type[models.Model], page: str, *args) -> str:
     return reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_{page}", args=args)
 
 
-def test_every_model_of_the_admin_is_grown_here(ledger):
+def test_every_model_has_a_list_or_a_reason_to_have_none(ledger):
     ledger.grow(1)
 
+    for model in OURS:
+        listed = admin.site.get_model_admin(model)
+        assert listed.search_fields and listed.list_filter and len(listed.list_display) > 1, model
+    assert [model.__name__ for model in EXCEPT if admin.site.is_registered(model)] == []
     assert [model.__name__ for model in OURS if not model._default_manager.exists()] == []
 
 
@@ -141,8 +166,9 @@ def test_every_page_opens(browser, ledger, model):
     ledger.grow(3)
     row = model._default_manager.latest("pk")
 
-    assert browser.get(address(model, "changelist")).status_code == 200
-    assert browser.get(address(model, "change", row.pk)).status_code == 200
+    for page in (address(model, "changelist"), address(model, "change", row.pk)):
+        opened = browser.get(page)
+        assert opened.status_code == 200 and HIDDEN not in opened.content.decode()
     assert browser.get(address(model, "history", row.pk)).status_code == 200
     adding = browser.get(address(model, "add")).status_code
     assert adding == (200 if model in ADDED_HERE else 403)
@@ -188,3 +214,13 @@ def test_no_page_shows_a_secret(browser, organization, assistant):
         for page in (address(type(row), "changelist"), address(type(row), "change", row.pk)):
             content = browser.get(page).content.decode()
             assert not [secret for secret in stored if secret in content], page
+
+
+def test_an_event_is_found_by_the_id_that_customers_know(browser, ledger):
+    ledger.grow(3)
+    event = Event.objects.get(organization__slug="tenant-1")
+
+    for model in (Event, EventDelivery, EventAttempt):
+        found = browser.get(address(model, "changelist"), {"q": event.public_id})
+        (row,) = found.context["cl"].result_list
+        assert event.public_id in f"{row} {getattr(row, 'delivery', '')}"

@@ -237,6 +237,59 @@ def test_the_forecast_is_what_is_owned_now_without_set_up_fees(organization):
     assert totals(organization)["2028-03"] == "17.00000"
 
 
+def test_what_the_running_month_will_have_cost_is_told_and_of_months_that_are_over_nothing(
+    organization,
+):
+    """As it is at the month's last second: the releases until now save nothing, nothing accrues."""
+    owned(organization, 1, at(2, 10), monthly="1.00")
+    owned(organization, 2, at(2, 10), at(3, 2), monthly="9.00")
+    owned(organization, 3, at(3, 10), monthly=None)
+    paid(organization, 1, at(3, 10), "5.00")
+
+    now = report(organization)
+    end = report(organization, now=at(4, 1) - SECOND)
+
+    def told(found) -> list:
+        return [(f"{one.month:%m}", one.currency, found.forecast_of(one))
+                for one in found.by_month() if one.month.month in (2, 3)]  # fmt: skip
+
+    assert told(now) == [
+        ("02", "USD", None),
+        ("03", "USD", Decimal("15.00000")),
+        ("03", "", None),
+    ]
+    assert told(end) == told(now)
+    assert [now.forecast_of(one) for one in now.expected()] == [Decimal("1.00000"), None]
+
+
+def test_the_dearest_assistants_of_the_running_month_are_told_by_currency(organization):
+    ada, bob = (make_assistant(organization, name) for name in ("Ada", "Bob"))
+    number = owned(organization, 1, at(3, 10), monthly="1.00", assistant=ada)
+    paid(organization, 1, at(3, 10), "6.00", number=number)
+    owned(organization, 2, at(2, 10), monthly="2.00", assistant=ada, provider="telnyx")
+    owned(organization, 3, at(2, 10), at(3, 1), monthly="4.00", assistant=bob)
+    owned(organization, 4, at(2, 10), at(2, 20), monthly="9.00", assistant=bob)
+    owned(organization, 5, at(2, 10), monthly="5.00")
+    owned(organization, 6, at(2, 10), monthly="3.00", currency="EUR", assistant=bob)
+    owned(organization, 7, at(2, 10), monthly=None, assistant=bob)
+
+    def told(**asked) -> list:
+        found = spending_report.dearest_assistants(organization, now=NOW, **asked)
+        return [(one.currency, one.assistant_name, one.numbers, f"{one.total:.2f}")
+                for one in found]  # fmt: skip
+
+    assert told(most=9) == [
+        ("EUR", "Bob", 1, "3.00"),
+        ("USD", "Ada", 2, "9.00"),
+        ("USD", "", 1, "5.00"),
+        ("USD", "Bob", 1, "4.00"),
+    ]
+    assert told(most=1) == [("EUR", "Bob", 1, "3.00"), ("USD", "Ada", 2, "9.00")]
+    assert told(most=9, provider="telnyx") == [("USD", "Ada", 1, "2.00")]
+    assert told(most=9, assigned=False) == [("USD", "", 1, "5.00")]
+    assert told(most=9, assistant_id=bob.pk)[1:] == [("USD", "Bob", 1, "4.00")]
+
+
 def test_twelve_months_are_told_unless_others_are_asked_for(organization):
     months = spending_report.spending_report(organization, now=NOW).months
 

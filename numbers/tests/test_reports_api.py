@@ -73,11 +73,14 @@ def test_spending_tells_months_items_forecast_and_limit(client, organization, as
         "monthly_cost": "1.15",
         "setup_cost": "2.00",
         "total": "3.15",
+        "forecast_total": "3.15",
     }
     assert [(one["month"], one["total"]) for one in found["forecast"]] == [
         (this_month(1), "1.15"),
         (this_month(1), None),
     ]
+    assert [one["forecast_total"] for one in found["totals"]] == [None, None, "3.15", None]
+    assert [one["forecast_total"] for one in found["forecast"]] == ["1.15", None]
     assert found["limit"] == {
         "currency": "USD",
         "monthly_limit": "10.00",
@@ -133,6 +136,7 @@ def test_the_file_of_spending_has_a_row_for_each_item_and_the_forecast(
             "monthly_cost": "1.15",
             "setup_cost": "0.00",
             "total": "1.15",
+            "forecast_total": "1.15",
         }
         for month, forecast in ((this_month(), "false"), (this_month(1), "true"))
     ]

@@ -116,6 +116,8 @@ def test_numbers_are_filtered_by_verdict_use_and_cost(browser, organization):
     make_number(organization, 3, webhook_verdict="unreachable", last_activity_at=now)
     make_number(organization, 4, monthly_cost=3, last_activity_at=old)
     make_number(organization, 5, status="pending", purchased_at=now, monthly_cost=5)
+    make_number(organization, 6, purchased_at=old)  # bought elsewhere, and adopted only now
+    PhoneNumber.objects.exclude(phone_number__endswith="6").update(created_at=old)
 
     def found(**filters) -> list[int]:
         return lines_of(shown(browser.get("/numbers", filters)))
@@ -123,9 +125,11 @@ def test_numbers_are_filtered_by_verdict_use_and_cost(browser, organization):
     assert found(verdict="verified") == [1]
     assert found(verdict="drifted") == [2]
     assert found(verdict="unreachable") == [3]
-    assert found(verdict="unchecked") == [4]
+    assert found(verdict="unchecked") == [6, 4]
     assert found(unused=30) == [4, 2]
     assert found(unused=101) == []
+    assert found(price="unknown") == [6, 3]
+    assert found(price="known") == [5, 4, 2, 1]
     assert found(cost_from=2) == [5, 4, 2]
     assert found(cost_from="2", cost_to="3.00") == [4, 2]
     assert found(cost_to="1.50") == [1]

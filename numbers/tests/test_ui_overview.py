@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from burki.testing import make_assistant, make_browser, make_organization
 from numbers.models import PhoneNumber
+from numbers.tests.pages import shown
 from numbers.tests.test_ui_buying import text, words
 from numbers.tests.test_ui_lists import make_numbers, make_purchases
 from numbers.tests.test_ui_many import make_bulk, make_items
@@ -142,6 +143,34 @@ def test_the_cost_by_provider_is_a_chart_and_a_table(browser, organization, assi
     assert "Telnyx, 3 numbers" in words(page)
     assert "The price of 1 number is not known." in words(page)
     assert "style=" not in text(page)
+
+
+def test_the_cards_about_money_lead_to_the_lists_behind_them(browser, organization, assistant):
+    make_numbers(organization, 4, assistant=assistant)
+    telnyx = organization.provider_accounts.get(provider="telnyx")
+    over = {"provider": "telnyx", "account": telnyx, "assistant": assistant}
+    make_numbers(organization, 2, start=4, monthly_cost=Decimal("1.00"), **over)
+    make_numbers(organization, 3, start=6, monthly_cost=None, **over)
+    limited(organization, "100")
+
+    page = text(browser.get("/"))
+    card = page[page.index('aria-labelledby="costs"') :]
+    lists = dict(re.findall(r'<a href="(/[^"]*)">([^<]+)</a>', card))
+
+    assert lists == {
+        "/numbers?sort=dearest": "Numbers, dearest first",
+        "/numbers?provider=twilio": "Twilio, 4 numbers",
+        "/numbers?provider=telnyx": "Telnyx, 5 numbers",
+        "/numbers?price=unknown": "The price of 3 numbers",
+        "/spending": "Spending by month",
+    }
+    counts = {address: len(shown(browser.get(address))) for address in lists if "?" in address}
+    assert counts == {
+        "/numbers?sort=dearest": 9,
+        "/numbers?provider=twilio": 4,
+        "/numbers?provider=telnyx": 5,
+        "/numbers?price=unknown": 3,
+    }
 
 
 @pytest.mark.parametrize(

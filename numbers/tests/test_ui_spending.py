@@ -53,15 +53,46 @@ def test_months_are_told_by_provider_with_a_forecast(browser, organization):
     number = owned(organization, 3, last, last, monthly="5.00", provider="telnyx")
     paid(organization, 3, last, "2.00", number=number, provider="telnyx")
 
-    page = browser.get("/spending", {"months": 3})
+    page, now = browser.get("/spending", {"months": 3}), name_of(this_month())
 
     assert table(page)[:3] == [
         [f"{name_of(following)} forecast", "$1.15", "$1.00", "$0.00", "2", "$2.15"],
-        [f"{name_of(this_month())} so far", "$1.15", "$1.00", "$0.00", "2", "$2.15"],
+        [
+            f"{name_of(this_month())} so far, and at its end",
+            "$1.15",
+            "$1.00",
+            "$0.00",
+            "2",
+            "$2.15",
+        ],
         [name_of(last), "$1.15", "$7.00", "$2.00", "2", "$8.15"],
     ]
     assert len(table(page)) == 4
     assert f"Forecast for {following:%B}" in words(page)
+    assert f"Forecast for {this_month():%B} $2.15 at its end" in words(page)
+
+
+def test_this_month_is_told_by_assistant_the_dearest_first_with_a_file_of_all(
+    browser, organization, assistant
+):
+    owned(organization, 1, timezone.now(), monthly="1.00")
+    owned(organization, 2, timezone.now(), monthly="2.00", assistant=assistant)
+    for line in range(3, 13):
+        owned(organization, line, timezone.now(), monthly="0.50",
+              assistant=make_assistant(organization, f"A{line:02}"))  # fmt: skip
+
+    page = text(browser.get("/spending", {"months": 6, "provider": "twilio"}))
+    card = page.split('aria-labelledby="whose-USD"')[1].split("</section>")[0]
+
+    assert f"{this_month():%B} by assistant, in USD" in card
+    found = re.findall(r'href="/numbers\?assistant=(\w+)">([^<]+)<', card)
+    assert found[:2] == [(str(assistant.pk), "Support"), ("none", "Nobody")]
+    assert [name for _, name in found[2:]] == [f"A{line:02}" for line in range(3, 11)]
+    assert "The dearest 10. The file has all of them." in card
+    file = re.search(r'href="(/phone-numbers/reports/spending[^"]+)"', card)[1]
+    assert file.replace("&amp;", "&").endswith("spending.csv?months=1&provider=twilio")
+    rows = browser.get(file.replace("&amp;", "&")).content.decode()
+    assert rows.count(f"{this_month():%Y-%m},false,") == 12
 
 
 @pytest.mark.parametrize(
@@ -119,7 +150,7 @@ def test_the_file_opens_for_whoever_sees_the_page(browser, organization):
     file = browser.get("/phone-numbers/reports/spending.csv", {"months": 3})
 
     assert file["Content-Type"] == "text/csv; charset=utf-8"
-    assert file.content.decode().count("1.15") == 4
+    assert file.content.decode().count("1.15") == 6  # two rows: a month, its total, its forecast
 
 
 @pytest.mark.parametrize(
@@ -358,4 +389,4 @@ def test_two_hundred_rows_cost_as_many_queries_as_ten(organization, address):
         assert len(page.content) < 150_000
         return len(asked)
 
-    assert queries(0, 10) == queries(10, 190) <= 12
+    assert queries(0, 10) == queries(10, 190) <= 13

@@ -1,6 +1,6 @@
-"""Finding a number, confirming it, buying it."""
+"""Confirming a number, buying it."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -9,112 +9,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods
 
 from burki.errors import BurkiError, InvalidRequest
-from numbers.exceptions import (
-    IdempotencyKeyReused,
-    NumberAlreadyOwned,
-    SearchFailed,
-)
+from numbers.exceptions import IdempotencyKeyReused, NumberAlreadyOwned
 from numbers.models import PhoneNumber
 from numbers.services.preview import Preview, preview_purchase
 from numbers.services.purchase import purchase_number
-from numbers.services.search import ALL, Found, search_numbers
-from numbers.ui.forms import ConfirmForm, NumberForm, SearchForm
+from numbers.ui.forms import ConfirmForm, NumberForm
 from numbers.ui.quotes import Quote
-from organizations.models import Provider
+from numbers.ui.searching import near_by
 from organizations.pages import page, see_other
 from organizations.permissions import NUMBERS_PURCHASE
-
-_DEFAULTS = {"provider": ALL, "country_code": "US", "number_type": "local"}
-_FEW = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """One provider's answer to a search, or a `few` of it; `later` is where it can be asked for by
-    itself."""
-
-    provider: str
-    found: list[Found] = field(default_factory=list)
-    error: BurkiError | None = None
-    later: str = ""
-    few: bool = False
-
-
-@page(NUMBERS_PURCHASE)
-@require_safe
-def search(request: HttpRequest) -> HttpResponse:
-    """What to look for, and what both providers have. With a script each column comes when its
-    provider has answered, otherwise the page comes when both have."""
-    form = _search_form(request)
-    columns = []
-    if form.is_bound and form.is_valid():
-        later = request.htmx and not request.htmx.history_restore_request
-        columns = _later(request, form) if later else _columns(request, form)
-    context = {"form": form, "columns": columns, "number_form": NumberForm(auto_id="exact_%s")}
-    return render(request, "numbers/search.html", context)
-
-
-@page(NUMBERS_PURCHASE)
-@require_safe
-def results(request: HttpRequest) -> HttpResponse:
-    """One provider's column of a search, to be put into a page; with `few` its beginning."""
-    form = _search_form(request)
-    if not form.is_valid() or form.cleaned_data["provider"] not in Provider.values:
-        raise InvalidRequest("This address does not name a search at one provider.")
-    (column,) = _columns(request, form)
-    if "few" in request.GET:
-        column = replace(column, found=column.found[:_FEW], few=True)
-    return render(request, "numbers/column.html", {"column": column})
-
-
-def _search_form(request: HttpRequest) -> SearchForm:
-    if not request.GET:
-        return SearchForm(initial=_DEFAULTS)
-    given = {name: value for name, value in request.GET.items() if value}
-    return SearchForm(_DEFAULTS | given)
-
-
-def _asked(form: SearchForm) -> list[str]:
-    provider = form.cleaned_data["provider"]
-    return list(Provider.values) if provider == ALL else [provider]
-
-
-def _later(request: HttpRequest, form: SearchForm) -> list[Column]:
-    address = reverse("search-results")
-    query = {name: form[name].value() or "" for name in form.fields}
-    return [
-        Column(provider=name, later=f"{address}?{urlencode(query | {'provider': name})}")
-        for name in _asked(form)
-    ]
-
-
-def _columns(request: HttpRequest, form: SearchForm) -> list[Column]:
-    provider = form.cleaned_data["provider"]
-    try:
-        result = search_numbers(
-            actor=request.actor,
-            organization=request.organization,
-            provider=provider,
-            criteria=form.cleaned_data["criteria"],
-        )
-    except SearchFailed as error:
-        failures = error.failures or {provider: error}
-        return [Column(provider=name, error=failures[name]) for name in _asked(form)]
-    except BurkiError as error:
-        if provider == ALL:
-            raise
-        return [Column(provider=provider, error=error)]
-    return [
-        Column(
-            provider=name,
-            found=[one for one in result.numbers if one.provider == name],
-            error=result.failures.get(name),
-        )
-        for name in _asked(form)
-    ]
 
 
 @page(NUMBERS_PURCHASE)
@@ -224,6 +130,11 @@ def _confirm_page(
     owned = None
     if isinstance(problem, NumberAlreadyOwned):
         owned = PhoneNumber.objects.visible_to(request.organization).live().filter(**number).first()
+    trouble = error or problem
+    near = None
+    if trouble and trouble.code == "number_unavailable":
+        chosen = choice["assistant"].value(), choice["friendly_name"].value()
+        near = near_by(number["phone_number"], *chosen)
     context = {
         "number": number,
         "here": confirm_url(number, choice["assistant"].value(), choice["friendly_name"].value()),
@@ -231,7 +142,8 @@ def _confirm_page(
         "form": choice,
         "preview": preview,
         "due": preview and _due_now(preview),
-        "trouble": error or problem,
+        "trouble": trouble,
+        "near": near,
         "owned": owned,
         "quote": quote and quote.signed(),
         "may_buy": preview is not None and preview.problem is None,

@@ -17,7 +17,12 @@ from burki.templatetags.columns import Column, Columns
 from numbers.models import PhoneNumber
 from numbers.services import spending as limits
 from numbers.services.costs.comparison import Offered, Place, compare_prices
-from numbers.services.costs.spending_report import Cost, SpendingReport, spending_report
+from numbers.services.costs.spending_report import (
+    Cost,
+    SpendingReport,
+    dearest_assistants,
+    spending_report,
+)
 from numbers.services.costs.unused import (
     DAYS_DEFAULT,
     reclaiming,
@@ -31,6 +36,7 @@ from organizations.pages import page
 from organizations.permissions import NUMBERS_READ
 
 PLACES_SHOWN = 20
+ASSISTANTS_SHOWN = 10  # of each currency; the file has all
 # Where chosen numbers are looked at once more before they are released.
 RELEASE = "/numbers/release"
 
@@ -58,16 +64,23 @@ def spending(request: HttpRequest) -> HttpResponse:
     report = spending_report(organization, by_assistant=False, **asked)
     unused = savings(unused_for(unused_numbers(organization), DAYS_DEFAULT))
     allowance = limits.allowance(organization)
+    whose = {name: value for name, value in asked.items() if name != "months"}
+    assistants = dearest_assistants(organization, most=ASSISTANTS_SHOWN + 1, **whose)
     context = {
         "filters": filters.form,
         "report": report,
         "sections": [
             _section(report, currency, allowance) for currency in _currencies(report, allowance)
         ],
+        "assistants": [
+            _of_assistants(assistants, currency) for currency in _currencies(report, allowance)
+        ],
+        "assistants_file": _file("report-spending-csv", {"months": 1} | whose),
         "unpriced": sum(cost.numbers for cost in report.forecast if not cost.currency),
         "allowance": allowance,
         "full": allowance.limit is not None and allowance.committed >= allowance.limit,
         "expected": _expected(report, allowance),
+        "month_end": _month_end(report, allowance),
         "unused": unused,
         "unused_count": sum(saving.numbers for saving in unused),
         "unused_days": DAYS_DEFAULT,
@@ -89,6 +102,25 @@ def _currencies(report: SpendingReport, allowance: limits.Allowance) -> list[str
 def _expected(report: SpendingReport, allowance: limits.Allowance) -> list[Cost]:
     known = {cost.currency: cost for cost in report.expected()}
     return [known[one] for one in _currencies(report, allowance) if one in known]
+
+
+def _month_end(report: SpendingReport, allowance: limits.Allowance) -> list[dict[str, Any]]:
+    """What the running month will have cost at its end, for each currency."""
+    known = {cost.currency: cost for cost in report.by_month() if cost.month == report.this}
+    return [
+        {"amount": report.forecast_of(known[one]), "currency": one}
+        for one in _currencies(report, allowance)
+        if one in known
+    ]
+
+
+def _of_assistants(dearest: list[Cost], currency: str) -> dict[str, Any]:
+    mine = [cost for cost in dearest if cost.currency == currency]
+    return {
+        "currency": currency,
+        "rows": mine[:ASSISTANTS_SHOWN],
+        "more": len(mine) > ASSISTANTS_SHOWN,
+    }
 
 
 def _section(report: SpendingReport, currency: str, allowance: limits.Allowance) -> dict[str, Any]:

@@ -1,14 +1,11 @@
 """The filters of the staff pages' lists: those of the API, as people fill them in."""
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import django_filters
 from django import forms
 from django.db.models import QuerySet
-from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from assistants.models import Assistant
 from burki.filters import IntegerFilter
@@ -22,8 +19,9 @@ from numbers.filters import (
     matching_text,
 )
 from numbers.models import PhoneNumber, Purchase
+from numbers.models.phone_numbers import UNUSED_SINCE
 from numbers.services.costs.spending_report import MONTHS_DEFAULT
-from numbers.services.costs.unused import DAYS_DEFAULT, DAYS_MAX
+from numbers.services.costs.unused import DAYS_DEFAULT, DAYS_MAX, unused_for
 from organizations.models import Organization, Provider
 
 _NUMBER_STATUS = [(s.value, STATUS[s.value][0]) for s in PhoneNumber.Status if s != "claimed"]
@@ -72,11 +70,17 @@ class NumberFilters(PhoneNumberFilter):
     cost_to = django_filters.NumberFilter(
         field_name="monthly_cost", lookup_expr="lte", label="A month up to", **_AMOUNT
     )
+    price = django_filters.ChoiceFilter(
+        method="filter_price",
+        label="Price",
+        empty_label="Any",
+        choices=[("known", "Known"), ("unknown", "Not known")],
+    )
     assistant_id = assigned = country_code = None
 
     # Those that a page shows, and those that it shows only when asked to.
     USUAL = ("search", "status", "provider", "assistant", "sort")
-    RARE = ("verdict", "unused", "cost_from", "cost_to")
+    RARE = ("verdict", "unused", "price", "cost_from", "cost_to")
 
     def __init__(self, *args, organization: Organization, **kwargs):
         super().__init__(*args, **kwargs)
@@ -94,11 +98,13 @@ class NumberFilters(PhoneNumberFilter):
         verdict = "" if value == "unchecked" else value
         return numbers.filter(status=PhoneNumber.Status.ACTIVE, webhook_verdict=verdict)
 
+    def filter_price(self, numbers: QuerySet, name: str, value: str) -> QuerySet:
+        return numbers.filter(monthly_cost__isnull=value == "unknown")
+
     def filter_unused(self, numbers: QuerySet, name: str, value: int) -> QuerySet:
-        """Without a call or message for so many days, and ours for as long."""
-        since = timezone.now() - timedelta(days=value)
-        last = Coalesce("last_activity_at", "purchased_at", "created_at")
-        return numbers.alias(last=last).filter(last__lt=since)
+        """Active, and without a call or message for so many days; as the report counts them."""
+        active = numbers.filter(status=PhoneNumber.Status.ACTIVE)
+        return unused_for(active.alias(unused_since=UNUSED_SINCE), value)
 
     @property
     def order(self) -> Order:

@@ -7,7 +7,9 @@ from typing import Any
 from django.db.models import Count, Q, Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from assistants.models import Assistant
@@ -145,6 +147,7 @@ def _bars(groups: list[dict[str, Any]]) -> list[Bar]:
             words=f"{price(group['cost'], group['currency'])} a month",
             amount=group["cost"],
             colour=_COLOURS.get(group["provider"], ""),
+            url=f"{reverse('numbers')}?{urlencode({'provider': group['provider']})}",
         )
         for group in groups
         if group["cost"] is not None

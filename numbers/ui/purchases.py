@@ -6,14 +6,11 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from burki.errors import BurkiError
 from burki.paging import keyset_page
-from numbers.e164 import area_code_of, country_of, number_type_of
 from numbers.models import Purchase
 from numbers.services.deciding import decide as decide_purchase
 from numbers.services.deciding import look_by_hand
@@ -21,6 +18,7 @@ from numbers.ui import words
 from numbers.ui.buying import confirm_url
 from numbers.ui.filters import PurchaseFilters
 from numbers.ui.forms import DecisionForm
+from numbers.ui.searching import near_by
 from organizations.models import AuditEvent
 from organizations.pages import page, see_other
 from organizations.permissions import NUMBERS_READ, ORGANIZATION_ADMIN
@@ -125,12 +123,7 @@ def _told(found: Purchase) -> dict:
         object_id=str(found.pk),
     ).order_by("-pk")[:_EVENTS_SHOWN]
     live = found.state in Purchase.LIVE
-    near = {
-        "country_code": country_of(found.phone_number) or "US",
-        "area_code": area_code_of(found.phone_number),
-        "number_type": number_type_of(found.phone_number),
-    }
-    at_this_provider = urlencode(near | {"provider": found.provider, "few": 1})
+    chosen = found.request.get("assistant_id"), found.request.get("friendly_name")
     young = (timezone.now() - found.claimed_at).total_seconds() < _FRESH
     attempts = []
     if found.fallback_id is not None:
@@ -144,11 +137,8 @@ def _told(found: Purchase) -> dict:
         "follow": (2 if young else 15) if live else 0,
         "attempts": attempts,
         "settleable": found.state in (Purchase.State.UNCERTAIN, Purchase.State.PENDING),
-        "search_near_by": f"{reverse('search')}?{urlencode(near)}",
-        "near_by": f"{reverse('search-results')}?{at_this_provider}",
+        "near": near_by(found.phone_number, *chosen),
         "try_again": confirm_url(
-            {"provider": found.provider, "phone_number": found.phone_number},
-            found.request.get("assistant_id"),
-            found.request.get("friendly_name"),
+            {"provider": found.provider, "phone_number": found.phone_number}, *chosen
         ),
     }

@@ -16,13 +16,14 @@ from numbers.ui import (
     proof,
     purchases,
     releasing,
+    searching,
     trying,
 )
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
-    path("buy", buying.search, name="search"),
-    path("buy/results", buying.results, name="search-results"),
+    path("buy", searching.search, name="search"),
+    path("buy/results", searching.results, name="search-results"),
     path("buy/confirm", buying.confirm, name="confirm"),
     path("buy/many", many.ask, name="buy-many"),
     path("buy/many/all", bulks.bulks, name="bulks"),

@@ -46,9 +46,8 @@ class SpendingReport:
     """Costs from the month `first` to the running one, `this`, oldest first.
 
     `forecast` is the month after: the monthly price of every number that is owned now, as if none
-    were bought or released until then. What the running month will have cost at its end is
-    forecast in the same way, and is its row already: a number costs its whole month from the
-    moment in which it is bought, so nothing accrues, and a release saves nothing before the next.
+    were bought or released until then. `forecast_of` tells it of each cost, the running month's
+    included.
     """
 
     first: date
@@ -65,6 +64,13 @@ class SpendingReport:
     def currencies(self) -> list[str]:
         """Those that anything costs something in."""
         return sorted({cost.currency for cost in [*self.costs, *self.forecast] if cost.currency})
+
+    def forecast_of(self, cost: Cost) -> Decimal | None:
+        """What the cost's month will have cost at its end with the numbers that are owned now. Of
+        the running month that is its total already: a number costs its whole month from the moment
+        in which it is bought, so nothing accrues, and a release saves nothing before the next. None
+        of a month that is over, which cannot change, and where the price is unknown."""
+        return cost.total if cost.month >= self.this else None
 
     def by_month(self) -> list[Cost]:
         """One cost for each month and currency, also when it is zero; and one for the numbers of a
@@ -127,9 +133,7 @@ def spending_report(
     }
     only = _conditions(provider, assistant_id, assigned)
     assistant = "number.assistant_id" if by_assistant else "NULL::bigint"
-    with connection.cursor() as cursor:
-        cursor.execute(_COSTS.format(only=only, assistant=assistant), values)
-        rows = [_to_cost(row) for row in cursor.fetchall()]
+    rows = _asked(_COSTS.format(only=only, assistant=assistant) + _IN_ORDER, values)
     if len(rows) > ROWS_MAX:
         raise InvalidRequest(
             f"The report has more than {ROWS_MAX} rows: narrow it with months, provider or "
@@ -142,6 +146,38 @@ def spending_report(
         costs=[row for row in rows if row.month <= this],
         forecast=[row for row in rows if row.month > this],
     )
+
+
+def dearest_assistants(
+    organization: Organization,
+    *,
+    most: int,
+    provider: str = "",
+    assistant_id: int | None = None,
+    assigned: bool | None = None,
+    now: datetime | None = None,
+) -> list[Cost]:
+    """What the numbers of each assistant cost in the running month, both providers together, the
+    dearest first: of each currency the first `most` assistants. Numbers that no assistant has are
+    one of them; those whose price is unknown are left out. Counted as `spending_report` does."""
+    this = month_start(now or timezone.now()).replace(tzinfo=None)
+    values = {
+        "organization": organization.pk,
+        "first": this,
+        "this": this,
+        "next": this,
+        "provider": provider,
+        "assistant": assistant_id,
+        "most": most,
+    }
+    only = _conditions(provider, assistant_id, assigned)
+    return _asked(_COSTS.format(only=only, assistant="number.assistant_id") + _DEAREST, values)
+
+
+def _asked(statement: str, values: dict[str, Any]) -> list[Cost]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, values)
+        return [_to_cost(row) for row in cursor.fetchall()]
 
 
 # Numbers are first summed by the months in which they came and went, in one pass over the
@@ -182,11 +218,30 @@ WITH months AS (
            SUM(numbers)::bigint AS numbers, SUM(monthly) AS monthly, SUM(setup) AS setup
       FROM costs GROUP BY 1, 2, 3, 4
 )
+"""
+_IN_ORDER = """
 SELECT summed.month, summed.provider, summed.assistant_id, COALESCE(assistant.name, ''),
        summed.currency, summed.numbers, summed.monthly, summed.setup
   FROM summed LEFT JOIN assistants_assistant AS assistant ON assistant.id = summed.assistant_id
  ORDER BY 1, 2, 3 NULLS FIRST, 5
  LIMIT %(most)s
+"""
+_DEAREST = """
+, ranked AS (
+    SELECT month, assistant_id, currency, SUM(numbers)::bigint AS numbers,
+           SUM(monthly) AS monthly, SUM(setup) AS setup,
+           ROW_NUMBER() OVER (
+               PARTITION BY currency
+               ORDER BY COALESCE(SUM(monthly), 0) + COALESCE(SUM(setup), 0) DESC,
+                        assistant_id NULLS FIRST
+           ) AS place
+      FROM summed WHERE currency <> '' GROUP BY 1, 2, 3
+)
+SELECT ranked.month, '', ranked.assistant_id, COALESCE(assistant.name, ''),
+       ranked.currency, ranked.numbers, ranked.monthly, ranked.setup
+  FROM ranked LEFT JOIN assistants_assistant AS assistant ON assistant.id = ranked.assistant_id
+ WHERE place <= %(most)s
+ ORDER BY ranked.currency, place
 """
 
 

@@ -3,6 +3,7 @@ process of their own, so that they take no turns from what they measure."""
 
 import asyncio
 import json
+import math
 import multiprocessing
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,8 +34,9 @@ class Run(NamedTuple):
             assert answer.status in statuses, (answer.status, answer.body[:500])
 
     def milliseconds(self, quantile: float) -> float:
+        """The least time within which that part of the answers came (nearest rank)."""
         times = sorted(answer.seconds for answer in self.answers)
-        return 1000 * times[min(len(times) - 1, int(quantile * len(times)))]
+        return 1000 * times[max(0, math.ceil(quantile * len(times)) - 1)]
 
 
 def request(
@@ -93,8 +95,7 @@ async def _client(
             reader, writer = await asyncio.open_connection(address.hostname, address.port)
         writer.write(one)
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
-        body = await reader.readexactly(length)
+        body = await _body(reader, head)
         taken = time.perf_counter() - began
         answers.append(Answer(int(head[9:12]), taken, body))
         if b"connection: close" in head:
@@ -104,6 +105,18 @@ async def _client(
             await asyncio.sleep(max(0.0, every - taken))
     if writer is not None:
         writer.close()
+
+
+async def _body(reader: asyncio.StreamReader, head: bytes) -> bytes:
+    if b"transfer-encoding: chunked" not in head:
+        length = int(head.partition(b"content-length:")[2].partition(b"\r\n")[0] or 0)
+        return await reader.readexactly(length)
+    parts = []
+    while True:
+        size = int(await reader.readuntil(b"\r\n"), 16)
+        parts.append((await reader.readexactly(size + 2))[:-2])
+        if size == 0:
+            return b"".join(parts)
 
 
 class Drivers:

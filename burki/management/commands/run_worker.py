@@ -2,17 +2,20 @@
 synchronous tasks in as many threads as it likes; this one outlives restarts and sizes its own."""
 
 import asyncio
+import contextlib
 import logging
 import signal
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import psycopg_pool
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from procrastinate import PsycopgConnector
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 from procrastinate.exceptions import ConnectorException
+
+from burki import metrics
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +31,30 @@ class Command(BaseCommand):
             "--queues", nargs="+", choices=QUEUES, help="All queues without it.", metavar="QUEUE"
         )
         parser.add_argument("--concurrency", type=int, default=4)
+        parser.add_argument(
+            "--metrics-port",
+            type=int,
+            metavar="PORT",
+            help="Tell Prometheus at this port what this worker counts.",
+        )
+        parser.add_argument(
+            "--metrics-address",
+            default="127.0.0.1",
+            metavar="ADDRESS",
+            help="Where to listen for it; nobody is asked for a token there.",
+        )
 
-    def handle(self, *, queues, concurrency, **options):
-        asyncio.run(self.run(queues or list(QUEUES), concurrency))
+    def handle(self, *, queues, concurrency, metrics_port, metrics_address, **options):
+        with contextlib.ExitStack() as stack:
+            if metrics_port is not None:
+                try:
+                    stack.enter_context(metrics.served(metrics_address, metrics_port))
+                except (OSError, OverflowError) as error:
+                    raise CommandError(
+                        f"Metrics cannot be served at {metrics_address}:{metrics_port}: {error}. "
+                        "Each worker on a machine needs a port of its own."
+                    ) from None
+            asyncio.run(self.run(queues or list(QUEUES), concurrency))
 
     async def run(self, queues: list[str], concurrency: int) -> None:
         loop = asyncio.get_running_loop()

@@ -16,6 +16,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from twilio.request_validator import RequestValidator
 
 from burki import metrics
+from burki.management.commands.run_worker import with_job_id
 from burki.testing import TELNYX_NUMBER, TWILIO_NUMBER, TWILIO_TOKEN
 from numbers.models import PhoneNumber
 from organizations.models import Organization, ProviderAccount
@@ -197,4 +198,5 @@ def run_worker(*queues: str) -> None:
         wait=False,
         install_signal_handlers=False,
         listen_notify=False,
+        worker_middleware=[with_job_id],
     )

@@ -4,7 +4,7 @@ Telnyx that does not answer for one of them."""
 import pytest
 import requests
 
-from burki.tests.processes import free_port, running_world, wait_until
+from burki.tests.processes import World, free_port, running_world, wait_until
 from numbers.tests.inbound import event_of, signed_headers
 
 pytestmark = pytest.mark.slow
@@ -51,7 +51,14 @@ def test_a_call_is_answered_while_the_command_to_another_hangs(world):
         assert [call["action"] for call in sandbox.calls()] == ["answer"]
         told = wait_until(lambda: answers(port), "the worker counts the second command")
         assert told == ['{method="POST",outcome="200",provider="telnyx"} 1.0']
+        wait_until(lambda: "/calls/second/actions/answer: 200" in log_of(world), "it is logged")
         worker.kill()  # it would finish the command that hangs
+
+
+def log_of(world: World) -> str:
+    """The worker's lines that name their job."""
+    written = [file.read_text() for file in world.folder.glob("*.log")]
+    return "\n".join(line for line in "\n".join(written).splitlines() if "[job:" in line)
 
 
 def answers(port: int) -> list[str]:

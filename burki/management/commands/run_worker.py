@@ -5,22 +5,33 @@ import asyncio
 import contextlib
 import logging
 import signal
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import psycopg_pool
 from django.core.management.base import BaseCommand, CommandError
-from procrastinate import PsycopgConnector
+from procrastinate import JobContext, PsycopgConnector
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 from procrastinate.exceptions import ConnectorException
 
 from burki import metrics
+from burki.logs import bound_request_id
 
 logger = logging.getLogger(__name__)
 
 QUEUES = ("calls", "settle", "default", "bulk")
 _AWAY = (ConnectorException, psycopg.OperationalError, psycopg_pool.PoolTimeout)
+
+
+async def with_job_id(
+    call_next: Callable[[], Awaitable[Any]], context: JobContext, worker: object
+) -> Any:
+    """Log lines and audit events of a job carry its id where those of a request carry that."""
+    with bound_request_id(f"job:{context.job.id}"):
+        return await call_next()
 
 
 class Command(BaseCommand):
@@ -85,6 +96,7 @@ class Command(BaseCommand):
                         fetch_job_polling_interval=1.0 if queues == ["calls"] else 5.0,
                         install_signal_handlers=False,
                         shutdown_graceful_timeout=20,
+                        worker_middleware=[with_job_id],
                     )
                 )
                 await asyncio.wait({worker, stopped}, return_when=asyncio.FIRST_COMPLETED)

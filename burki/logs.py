@@ -1,4 +1,5 @@
-"""Structured logs: every line carries the request id, no line carries a whole number or a secret.
+"""Structured logs: every line carries the id of the request or the job (`job:17`) and what else is
+bound, such as the purchase; no line carries a whole number or a secret.
 
 Masking happens in the formatter, on the finished text, so that exceptions, SQL errors and other
 people's log lines are covered as well.
@@ -8,7 +9,8 @@ import contextlib
 import contextvars
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from pythonjsonlogger.json import JsonFormatter
@@ -16,6 +18,9 @@ from pythonjsonlogger.json import JsonFormatter
 from burki import metrics
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
+_bound: contextvars.ContextVar[Mapping[str, str]] = contextvars.ContextVar(
+    "bound", default=MappingProxyType({})
+)
 
 events = logging.getLogger("burki.events")
 
@@ -67,9 +72,22 @@ def bound_request_id(value: str) -> Iterator[None]:
         request_id.reset(token)
 
 
+@contextlib.contextmanager
+def bound(**facts: object) -> Iterator[None]:
+    """What all lines of this block are about, such as `purchase`: fields of each of them."""
+    token = _bound.set(_bound.get() | {name: str(fact) for name, fact in facts.items()})
+    try:
+        yield
+    finally:
+        _bound.reset(token)
+
+
 class ContextFilter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         record.request_id = request_id.get()
+        for name, fact in _bound.get().items():
+            if not hasattr(record, name):  # a line's own facts say it better
+                setattr(record, name, fact)
         return True
 
 

@@ -1,15 +1,23 @@
 """What this process counts for Prometheus, and what a scrape reads from the database.
 
 With several web processes on one machine `PROMETHEUS_MULTIPROC_DIR` (set by `gunicorn_conf`) lets
-any of them tell the sum of all. Labels come from closed lists only: never a path, a phone number
-or an id.
+any of them tell the sum of all; a worker tells its own, at a port of its own. Labels come from
+closed lists only: never a path, a phone number or an id.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
 
 from django.db import connection
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    generate_latest,
+    multiprocess,
+    start_http_server,
+)
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -107,3 +115,16 @@ def exposition() -> bytes:
     state = CollectorRegistry()
     state.register(DatabaseCollector())
     return counted + generate_latest(state)
+
+
+@contextlib.contextmanager
+def served(address: str, port: int) -> Iterator[int]:
+    """What this process counts, by HTTP for as long as the block runs; the port (a free one for
+    0). The state of the deployment is the web servers' to tell. Raises `OSError`."""
+    server, thread = start_http_server(port, addr=address)
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

@@ -35,11 +35,11 @@ class RequestLogMiddleware:
             metrics.http_requests.labels(method, route, response.status_code).inc()
             metrics.http_seconds.labels(route).observe(seconds)
             if request.path not in _UNLOGGED:
-                logger.info(
-                    "%s %s %s %sms",
-                    request.method,
-                    request.path,
-                    response.status_code,
-                    round(seconds * 1000),
-                )
+                facts = {
+                    "method": request.method,
+                    "path": request.path,
+                    "status": response.status_code,
+                    "ms": round(seconds * 1000),
+                }
+                logger.info("%s %s %s %sms", *facts.values(), extra=facts)
         return response

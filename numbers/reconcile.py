@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from burki.logs import bound
 from numbers import clocks, jobs
 from numbers.clocks import Deadline
 from numbers.exceptions import LostRace, ProviderError, ProviderRefused
@@ -60,6 +61,11 @@ def settle_purchase(purchase_id: UUID, *, actor: Actor) -> Purchase:
 
 def look_at_purchase(purchase: Purchase, *, driver: NumberProvider, actor: Actor) -> Purchase:
     """One look at the provider for a purchase in doubt or pending, and its record."""
+    with bound(purchase=purchase.pk):
+        return _look_at_purchase(purchase, driver, actor)
+
+
+def _look_at_purchase(purchase: Purchase, driver: NumberProvider, actor: Actor) -> Purchase:
     if purchase.state not in (State.PENDING, State.UNCERTAIN, State.REFUSED):
         return purchase
     try:
@@ -183,6 +189,13 @@ def look_at_release(
     Gone is certain at once; still there may be a delay of the provider's, so that takes as many
     looks as the absence of a purchase.
     """
+    with bound(release=release.pk):
+        return _look_at_release(release, number_id, driver, actor)
+
+
+def _look_at_release(
+    release: Release, number_id: str, driver: NumberProvider, actor: Actor
+) -> Release:
     if release.state != Release.State.UNCERTAIN:
         return release
     try:

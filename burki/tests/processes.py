@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -184,10 +184,12 @@ class World:
             stop(process)
 
     @contextlib.contextmanager
-    def worker(self, *queues: str, **environment: str) -> Iterator[subprocess.Popen]:
+    def worker(
+        self, *queues: str, options: Sequence[str] = (), **environment: str
+    ) -> Iterator[subprocess.Popen]:
         """Of the queue `settle`, unless others are named."""
-        queues = queues or ("settle",)
-        process = self._start("manage.py", "run_worker", "--queues", *queues, **environment)
+        arguments = ("run_worker", "--queues", *(queues or ("settle",)), *options)
+        process = self._start("manage.py", *arguments, **environment)
         try:
             yield process
         finally:

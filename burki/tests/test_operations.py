@@ -4,12 +4,14 @@ import json
 
 import psycopg_pool
 import pytest
+import requests
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.test import Client
 from procrastinate.contrib.django import app
 
-from burki import operations
+from burki import metrics, operations
 from burki.logs import masked_event
 from burki.testing import TWILIO_NUMBER, post
 from numbers.models import Purchase
@@ -157,6 +159,17 @@ def test_webhooks_that_are_refused_or_not_worked_off_are_counted(organization, s
 
     work()
     assert 'burki_webhook_deliveries_unprocessed{provider="telnyx"}' not in scrape()
+
+
+def test_a_worker_serves_what_it_counts_at_a_port_of_its_own():
+    with metrics.served("127.0.0.1", 0) as port:
+        url = f"http://127.0.0.1:{port}/metrics"
+        assert "burki_provider_requests" in requests.get(url, timeout=10).text
+        with pytest.raises(CommandError, match="Each worker on a machine needs a port of its own"):
+            call_command("run_worker", metrics_port=port)
+
+    with pytest.raises(requests.ConnectionError):
+        requests.get(url, timeout=10)
 
 
 def test_an_unknown_method_or_path_makes_no_new_label(scrape):

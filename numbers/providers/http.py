@@ -8,6 +8,7 @@ import http.client
 import io
 import json
 import logging
+import re
 import socket
 import threading
 import time
@@ -33,6 +34,9 @@ from numbers.clocks import Deadline
 from numbers.exceptions import OutcomeUnknown, ProviderRefused, ProviderUnreachable
 
 logger = logging.getLogger(__name__)
+
+_REQUEST_IDS = ("Twilio-Request-Id", "x-request-id")
+_SAFE_ID = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 
 _step = threading.local()  # .ends: the Deadline of the request that this thread is making
 
@@ -158,6 +162,7 @@ class ProviderSession:
         started = time.monotonic()
         _step.ends = deadline
         outcome: object = "no answer"
+        provider_request_id = ""
         try:
             response = self._session.request(
                 method,
@@ -167,6 +172,7 @@ class ProviderSession:
                 **arguments,
             )
             outcome = response.status_code
+            provider_request_id = _request_id(response)
             return response
         except (requests.RequestException, ValueError) as error:
             # requests lets a ValueError out when a redirect leads to something that is no URL.
@@ -180,14 +186,24 @@ class ProviderSession:
             seconds = time.monotonic() - started
             metrics.provider_requests.labels(self.provider, method, str(outcome)).inc()
             metrics.provider_seconds.labels(self.provider, method).observe(seconds)
+            facts = {
+                "provider": self.provider,
+                "method": method,
+                "path": path.partition("?")[0],
+                "status": outcome,  # or the kind of failure
+                "ms": round(seconds * 1000),
+            }
             logger.info(
                 "%s %s %s: %s in %sms",
-                self.provider,
-                method,
-                path.partition("?")[0],
-                outcome,
-                round(seconds * 1000),
+                *facts.values(),
+                extra=facts | {"provider_request_id": provider_request_id},
             )
+
+
+def _request_id(response: requests.Response) -> str:
+    """What the provider's support asks for; empty if it is no harmless word."""
+    given = (response.headers.get(name, "") for name in _REQUEST_IDS)
+    return next((one for one in given if _SAFE_ID.fullmatch(one)), "")
 
 
 class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):

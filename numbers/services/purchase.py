@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from assistants.services import get_assistant
 from burki.errors import Unavailable
-from burki.logs import emit
+from burki.logs import bound, emit
 from numbers import clocks, jobs
 from numbers.clocks import Deadline
 from numbers.e164 import country_of, number_type_of
@@ -156,11 +156,13 @@ def _attempt(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> Purc
     emit("purchase.claimed", purchase=purchase.pk)
 
     try:
-        purchase = _call_and_record(purchase, plan, actor, deadline, claiming_since)
+        with bound(purchase=purchase.pk):
+            purchase = _call_and_record(purchase, plan, actor, deadline, claiming_since)
     except Exception:
         # The order may have left, so nothing but "not known yet" is true now. The claim stands,
         # and its settle job exists since the claim was committed.
-        logger.exception("purchase %s could not be recorded", purchase.pk)
+        facts = {"purchase": str(purchase.pk)}
+        logger.exception("purchase %s could not be recorded", purchase.pk, extra=facts)
         raise PurchaseUncertain(purchase=purchase) from None
     return answer(purchase)
 

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from burki.errors import InvalidRequest
-from burki.logs import emit
+from burki.logs import bound, emit
 from numbers import clocks, jobs
 from numbers.clocks import Deadline
 from numbers.e164 import is_e164
@@ -100,10 +100,14 @@ def release_number(
     if refused is not None:
         return answer(record_still_ours(release, refused, actor=actor))
     try:
-        release = _call_and_record(release, credentials, number_id, actor, deadline, claiming_since)
+        with bound(release=release.pk):
+            release = _call_and_record(
+                release, credentials, number_id, actor, deadline, claiming_since
+            )
     except Exception:
         # The request may have left; the release's settle job exists since the claim.
-        logger.exception("release %s could not be recorded", release.pk)
+        facts = {"release": str(release.pk)}
+        logger.exception("release %s could not be recorded", release.pk, extra=facts)
         raise ReleaseUncertain(release=release) from None
     return answer(release)
 

@@ -16,6 +16,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from twilio.request_validator import RequestValidator
 
 from burki import metrics
+from burki.management.commands.run_worker import with_job_id
 from burki.testing import TELNYX_NUMBER, TWILIO_NUMBER, TWILIO_TOKEN
 from numbers.models import PhoneNumber
 from organizations.models import Organization, ProviderAccount
@@ -132,6 +133,17 @@ def text_payload(number: PhoneNumber, **over: Any) -> dict[str, Any]:
     } | over
 
 
+def signed_headers(
+    body: bytes, *, key: Ed25519PrivateKey | None = None, at: float | None = None
+) -> dict[str, str]:
+    stamp = str(int(time.time() if at is None else at))
+    signature = (key or key_of("KEYacme")).sign(stamp.encode() + b"|" + body)
+    return {
+        "telnyx-timestamp": stamp,
+        "telnyx-signature-ed25519": base64.b64encode(signature).decode(),
+    }
+
+
 def from_telnyx(
     body: bytes,
     *,
@@ -142,12 +154,7 @@ def from_telnyx(
 ):
     """POST the event as Telnyx would; `headers` replace those that sign it."""
     if headers is None:
-        stamp = str(int(time.time() if at is None else at))
-        signature = (key or key_of("KEYacme")).sign(stamp.encode() + b"|" + body)
-        headers = {
-            "telnyx-timestamp": stamp,
-            "telnyx-signature-ed25519": base64.b64encode(signature).decode(),
-        }
+        headers = signed_headers(body, key=key, at=at)
     return (client or Client()).post(
         "/telnyx-webhook", body, content_type="application/json", headers=headers
     )
@@ -191,4 +198,5 @@ def run_worker(*queues: str) -> None:
         wait=False,
         install_signal_handlers=False,
         listen_notify=False,
+        worker_middleware=[with_job_id],
     )

@@ -3,6 +3,7 @@ is what it claims to be, and nothing breaks."""
 
 import json
 import xml.etree.ElementTree as ET
+from xml.sax.saxutils import escape
 
 import pytest
 from hypothesis import given, seed, settings
@@ -82,6 +83,35 @@ def test_a_text_message_is_handed_over_as_it_was_written(organization, text):
     sent = json.loads(json.dumps(payload_of(Message.objects.get())))
     assert sent["data"]["body"] == text
     assert set(sent["data"]) == {"message_id", "from", "to", "body", "media_urls", "provider"}
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_greeting_is_spoken_at_telnyx_and_nothing_else_is_told_there(organization, sandbox, text):
+    greeting = "Hello " + text.replace("\0", "")
+    assistant = make_assistant(organization, language=text[:10].replace("\0", ""))
+    assistant.greeting = greeting
+    assistant.save()
+    number = owned(organization, "telnyx", assistant=assistant)
+
+    for event in ("call.initiated", "call.answered"):
+        assert from_telnyx(event_of(event, call_payload(number))).status_code == 200
+        work()
+
+    answered, spoken = sandbox.calls()
+    assert (answered["action"], spoken["action"]) == ("answer", "speak")
+    assert {command["call_control_id"] for command in (answered, spoken)} == {"v3:call-1"}
+    body = spoken["body"]
+    assert len(body.pop("command_id")) == 36
+    said = body.pop("payload")
+    assert said == sayable(greeting).strip()[:3000]
+    ET.fromstring(f"<Say>{escape(said)}</Say>")  # no character that no text may have
+    assert body == {
+        "payload_type": "text",  # never SSML
+        "service_level": "basic",
+        "voice": "female",
+        "language": "en-US",
+    }
+    assert WebhookDelivery.objects.filter(processed_at=None).count() == 0
 
 
 @pytest.mark.parametrize("text", [*HOSTILE, "\ud800 alone"])

@@ -119,8 +119,10 @@ def test_learning_a_key_is_no_change_of_the_account_by_anybody(keyless, sandbox)
     assert account_of(keyless.organization, "telnyx").updated_at == keyless.account.updated_at
 
 
-@pytest.mark.parametrize("look", ["verify", "compare"])
-@pytest.mark.parametrize("nonsense", ["", "x", None, 7, "A" * 44, "A" * 42 + "==", ["k"]])
+@pytest.mark.parametrize(
+    ("look", "nonsense"),
+    [("verify", ""), ("verify", None), ("verify", ["k"]), ("compare", "A" * 44), ("compare", 7)],
+)
 def test_what_is_no_key_is_told_and_not_stored(keyless, sandbox, look, nonsense):
     telnyx_tells(sandbox, nonsense)
 
@@ -203,10 +205,9 @@ def test_a_key_that_was_entered_wrongly_is_drift(organization, sandbox):
     assert call(number, key_of("KEYacme")) == 200
 
 
-@pytest.mark.parametrize("nonsense", ["", "x", None])
-def test_what_is_no_key_replaces_none(organization, sandbox, nonsense):
+def test_what_is_no_key_replaces_none(organization, sandbox):
     number = bought(organization, "telnyx")
-    telnyx_tells(sandbox, nonsense)
+    telnyx_tells(sandbox, "A" * 42 + "==")
 
     assert looked_at(number).webhook_verdict == "unreachable"
     answer = post(make_client(organization), f"/phone-numbers/{number}/repair", {})

@@ -2,22 +2,36 @@
 synchronous tasks in as many threads as it likes; this one outlives restarts and sizes its own."""
 
 import asyncio
+import contextlib
 import logging
 import signal
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import psycopg_pool
-from django.core.management.base import BaseCommand
-from procrastinate import PsycopgConnector
+from django.core.management.base import BaseCommand, CommandError
+from procrastinate import JobContext, PsycopgConnector
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.utils import connector_params
 from procrastinate.exceptions import ConnectorException
+
+from burki import metrics
+from burki.logs import bound_request_id
 
 logger = logging.getLogger(__name__)
 
 QUEUES = ("calls", "settle", "default", "bulk")
 _AWAY = (ConnectorException, psycopg.OperationalError, psycopg_pool.PoolTimeout)
+
+
+async def with_job_id(
+    call_next: Callable[[], Awaitable[Any]], context: JobContext, worker: object
+) -> Any:
+    """Log lines and audit events of a job carry its id where those of a request carry that."""
+    with bound_request_id(f"job:{context.job.id}"):
+        return await call_next()
 
 
 class Command(BaseCommand):
@@ -28,9 +42,30 @@ class Command(BaseCommand):
             "--queues", nargs="+", choices=QUEUES, help="All queues without it.", metavar="QUEUE"
         )
         parser.add_argument("--concurrency", type=int, default=4)
+        parser.add_argument(
+            "--metrics-port",
+            type=int,
+            metavar="PORT",
+            help="Tell Prometheus at this port what this worker counts.",
+        )
+        parser.add_argument(
+            "--metrics-address",
+            default="127.0.0.1",
+            metavar="ADDRESS",
+            help="Where to listen for it; nobody is asked for a token there.",
+        )
 
-    def handle(self, *, queues, concurrency, **options):
-        asyncio.run(self.run(queues or list(QUEUES), concurrency))
+    def handle(self, *, queues, concurrency, metrics_port, metrics_address, **options):
+        with contextlib.ExitStack() as stack:
+            if metrics_port is not None:
+                try:
+                    stack.enter_context(metrics.served(metrics_address, metrics_port))
+                except (OSError, OverflowError) as error:
+                    raise CommandError(
+                        f"Metrics cannot be served at {metrics_address}:{metrics_port}: {error}. "
+                        "Each worker on a machine needs a port of its own."
+                    ) from None
+            asyncio.run(self.run(queues or list(QUEUES), concurrency))
 
     async def run(self, queues: list[str], concurrency: int) -> None:
         loop = asyncio.get_running_loop()
@@ -61,6 +96,7 @@ class Command(BaseCommand):
                         fetch_job_polling_interval=1.0 if queues == ["calls"] else 5.0,
                         install_signal_handlers=False,
                         shutdown_graceful_timeout=20,
+                        worker_middleware=[with_job_id],
                     )
                 )
                 await asyncio.wait({worker, stopped}, return_when=asyncio.FIRST_COMPLETED)

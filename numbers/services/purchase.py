@@ -295,6 +295,7 @@ def _refuse_unclaimed(request: PurchaseRequest, error: ProviderError, actor: Act
                 provider_code=error.provider_code[:40],
                 provider_message=error.provider_message[:500],
             )
+            purchase.retry_in = error.retry_in
             audit.record(
                 actor,
                 "purchase.refused",
@@ -393,7 +394,7 @@ def _record_refusal(purchase: Purchase, error: ProviderError, plan: Plan, actor:
     )
     said_no = isinstance(error, ProviderRefused) and error.code != "unavailable"
     evidence = Purchase.Evidence.PROVIDER_SAID_NO if said_no else Purchase.Evidence.NOT_SENT
-    return recording.record_refusal(
+    refused = recording.record_refusal(
         purchase,
         code=error.code,
         evidence=evidence,
@@ -403,3 +404,5 @@ def _record_refusal(purchase: Purchase, error: ProviderError, plan: Plan, actor:
         provider_message=error.provider_message,
         actor=actor,
     )
+    refused.retry_in = error.retry_in
+    return refused

@@ -19,6 +19,8 @@ class ProviderError(BurkiError):
     provider_code = ""
     # The provider's own sentence, cleaned and cut: for staff, never sent to API clients unread.
     provider_message = ""
+    # Seconds after which the provider wants to be asked again, if it said so.
+    retry_in: int | None = None
     # The field of `Routing` whose value the provider does not know, if that is the trouble.
     unknown_setting = ""
 
@@ -33,8 +35,10 @@ class ProviderError(BurkiError):
         provider_message: str = "",
         unknown_setting: str = "",
         status: int = 0,
+        retry_in: int | None = None,
     ):
         self.status = status  # the HTTP status of the provider's answer
+        self.retry_in = retry_in
         self.code = code or self.code
         self.hint = hint or self.hint
         self.retryable = self.retryable if retryable is None else retryable
@@ -200,10 +204,12 @@ class PurchaseError(BurkiError):
 
 
 class PurchaseRefused(PurchaseError):
-    """Nothing was bought and nothing charged; the record says why. `code` is the reason."""
+    """Nothing was bought and nothing charged; the record says why. `code` is the reason,
+    `retry_in` that of a provider which has just asked us to wait."""
 
     def __init__(self, *, purchase, replayed=False):
         self.code = purchase.refusal_code
+        self.retry_in = purchase.retry_in
         super().__init__(
             f"Failed to purchase phone number from {purchase.provider}",
             purchase=purchase,

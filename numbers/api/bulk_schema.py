@@ -64,6 +64,11 @@ class BulkProgress(Answer):
     skipped = serializers.IntegerField()
     waiting = serializers.IntegerField()
     cost = Amount()
+    paused_until = Instant(
+        allow_null=True,
+        help_text="The provider asked us to slow down: when it goes on by itself. Cancelling works "
+        "meanwhile.",
+    )
 
 
 class BulkAnswer(BulkListed):
@@ -90,7 +95,8 @@ _LISTED: dict[str, Any] = {
     "ended_at": None,
 }
 _BULK = _LISTED | {
-    "progress": dict.fromkeys(_OUTCOMES, 0) | {"bought": 7, "waiting": 13, "cost": "7.00"}
+    "progress": dict.fromkeys(_OUTCOMES, 0)
+    | {"bought": 7, "waiting": 13, "cost": "7.00", "paused_until": None}
 }
 _NOT_FOUND = NotFound(f"Bulk purchase {_BULK_ID} not found")
 

@@ -93,4 +93,5 @@ class ItemSerializer(serializers.BaseSerializer):
 
 def bulk_answer(row: BulkPurchase) -> dict[str, Any]:
     progress = bulk.progress(row)
-    return BulkSerializer(row).data | {"progress": progress | {"cost": money(progress["cost"])}}
+    told = {"cost": money(progress["cost"]), "paused_until": instant(row.pause)}
+    return BulkSerializer(row).data | {"progress": progress | told}

@@ -1,6 +1,9 @@
+from datetime import datetime
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from assistants.models import Assistant
 from numbers.models.fields import uuid7, validate_e164
@@ -46,6 +49,10 @@ class BulkPurchase(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
     reason_code = models.CharField(max_length=40, blank=True)
     reason = models.CharField(max_length=500, blank=True)
+    # The provider asked us to slow down: until then nothing is sent to it for this purchase. How
+    # often it did in a row decides how long that is.
+    paused_until = models.DateTimeField(null=True)
+    slow_downs = models.PositiveSmallIntegerField(default=0, db_default=0)
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True)
 
@@ -64,6 +71,12 @@ class BulkPurchase(models.Model):
 
     def __str__(self) -> str:
         return f"{self.quantity} numbers from {self.provider}"
+
+    @property
+    def pause(self) -> datetime | None:
+        """Until when it waits because the provider wants it to; None when it does not."""
+        waits = self.state == self.State.RUNNING and self.paused_until is not None
+        return self.paused_until if waits and self.paused_until > timezone.now() else None
 
     def delete(self, *args, **kwargs):
         raise AppendOnlyError("Bulk purchases are never deleted.")

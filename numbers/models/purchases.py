@@ -43,6 +43,10 @@ class Purchase(Settled):
     }
     LIVE = (State.ORDERING, State.PENDING, State.UNCERTAIN)
 
+    # Of the refusal that was recorded just now, see `ProviderError`. Not stored: soon it means
+    # nothing any more.
+    retry_in: int | None = None
+
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="purchases"

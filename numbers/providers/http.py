@@ -8,12 +8,14 @@ import http.client
 import io
 import json
 import logging
+import math
 import re
 import socket
 import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import requests
@@ -278,6 +280,8 @@ _REFUSAL_BY_STATUS: Mapping[int, Refusal] = {
     422: Refusal("provider_error", "The provider could not process the request as it was."),
     429: Refusal("rate_limited", "Wait a moment, then try again with a new key.", True),
 }
+RETRY_IN_MAX = 3600  # seconds; whoever wants more is asked once more by then
+_IS_A_MOMENT = 1_000_000_000  # as a count of seconds it would be thirty years
 # On a POST that spends, these say nothing definite whatever their body holds.
 _NEVER_DEFINITE = frozenset({408, 425})
 
@@ -305,6 +309,7 @@ def raise_for_error(
         "provider_code": clean(message.code, 40),
         "provider_message": clean(message.text) or f"HTTP {status}",
         "status": status,
+        "retry_in": retry_in(response),
     }
     refusal = codes.get(message.listed_as)
     if messages and 400 <= status < 500 and status not in _NEVER_DEFINITE:
@@ -320,6 +325,29 @@ def raise_for_error(
                 **facts,
             )
     raise _no_answer(spends, **facts)
+
+
+def retry_in(response: requests.Response) -> int | None:
+    """How many seconds the provider wants us to wait, if it says so: `Retry-After` (a count or a
+    date), or with a 429 Telnyx's `x-ratelimit-reset` (a count or a moment)."""
+    told = response.headers.get("Retry-After")
+    if told is None and response.status_code == 429:
+        told = response.headers.get("x-ratelimit-reset")
+    if told is None:
+        return None
+    now = time.time()
+    try:
+        seconds = float(told)
+        if seconds > _IS_A_MOMENT:
+            seconds -= now
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(told).timestamp() - now
+        except (ValueError, TypeError, OverflowError):
+            return None
+    if math.isnan(seconds):
+        return None
+    return math.ceil(min(max(seconds, 0), RETRY_IN_MAX))
 
 
 def read_json(response: requests.Response, *, spends: bool) -> dict[str, Any]:

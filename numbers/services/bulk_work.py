@@ -11,8 +11,10 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Max, Q
+from django.utils import timezone
 
 from burki.errors import BurkiError
+from burki.logs import emit
 from numbers import jobs
 from numbers.clocks import scaled
 from numbers.e164 import country_of, number_type_of
@@ -32,10 +34,12 @@ _IN_DOUBT = Q(purchase=None, code="", lane__isnull=False) | Q(
     purchase__state__in=[Purchase.State.ORDERING, Purchase.State.UNCERTAIN]
 )
 
-# The provider asks us to slow down, or could not be reached: the same number later.
-_LATER = frozenset({"rate_limited", "provider_unreachable", "unavailable"})
+# The provider asks all lanes to slow down. That ends some day, and is no reason to give up.
+_SLOWER = "rate_limited"
+# It, or we, could not be reached: the same number later, some times.
+_UNREACHED = frozenset({"provider_unreachable", "unavailable"})
 _TRIES = 8
-_PAUSE = 4.0  # seconds, doubled with each try
+_PAUSE, _PAUSE_MAX = 4.0, 300.0  # seconds, doubled with each try
 # No number of this provider can be bought now: going on would fail as often as there are numbers.
 _HOPELESS = frozenset({
     "permission_denied", "not_found", "spending_limit_exceeded", "insufficient_balance",
@@ -48,6 +52,9 @@ def buy_next(bulk_id: UUID, *, lane: int) -> None:
     """SPENDS MONEY. Buy one number of a bulk purchase, then queue the lane's next job."""
     bulk = BulkPurchase.objects.select_related("organization", "user", "api_key__organization",
                                                "api_key__created_by").get(pk=bulk_id)  # fmt: skip
+    if (until := bulk.pause) is not None:  # for every lane, whichever was told
+        jobs.buy_next_later(bulk.pk, lane=lane, after=until - timezone.now())
+        return
     item = _take(bulk, lane)
     if item is None:
         pause = _find_more(bulk) if _may_find_more(bulk) else None
@@ -96,24 +103,55 @@ def _wait_for_room(bulk: BulkPurchase, item: BulkItem) -> timedelta | None:
     this is how long to wait: another one may be refused in the end and leave room."""
     if bulk.max_total_cost is None:
         return None
-    if item.monthly_cost is None and not _find_price(bulk, item):
-        return timedelta()
+    if item.monthly_cost is None:
+        pause = _find_price(bulk, item)
+        if pause is not None:
+            return pause
     with transaction.atomic():
         BulkPurchase.objects.select_for_update().get(pk=bulk.pk)
         if cost(bulk) <= bulk.max_total_cost:
             return None
-        BulkItem.objects.filter(pk=item.pk).update(lane=None)
+        _put_back(item)
         if not bulk.items.filter(_IN_DOUBT).exists():
             _stop(bulk, "total_cost_reached", "The next number would cost more than is left.")
     return _pause()
 
 
-def _pause(tries: int = 1) -> timedelta:
-    return timedelta(seconds=scaled(_PAUSE * 2 ** (tries - 1)))
+def _pause(tries: int = 1, *, least: int = 0) -> timedelta:
+    """How long to wait after so many failures in a row, `least` what the provider asked for."""
+    doubled = min(_PAUSE * 2 ** min(tries - 1, 10), _PAUSE_MAX)
+    return timedelta(seconds=scaled(max(doubled, least)))
 
 
-def _find_price(bulk: BulkPurchase, item: BulkItem) -> bool:
-    """Learn the price of a number that was named, not found by a search."""
+def _slow_down(bulk: BulkPurchase, error: BurkiError) -> timedelta:
+    """Nothing is sent for this bulk purchase until then, by any lane. Lanes that are told at the
+    same time are told once."""
+    asked = getattr(error, "retry_in", None) or 0
+    with transaction.atomic():
+        locked = BulkPurchase.objects.select_for_update().get(pk=bulk.pk)
+        if locked.pause is None:
+            locked.slow_downs = min(locked.slow_downs + 1, 100)  # the pause has its most by then
+        until = timezone.now() + _pause(locked.slow_downs, least=asked)
+        locked.paused_until = max(until, locked.pause or until)
+        locked.save(update_fields=["paused_until", "slow_downs"])
+    emit("bulk.slowed_down", bulk=bulk.pk, times=locked.slow_downs, asked=asked)
+    return locked.paused_until - timezone.now()
+
+
+def _go_on(bulk: BulkPurchase) -> None:
+    """The provider serves us again: the next time that it does not, the pause is short again."""
+    if bulk.slow_downs:
+        BulkPurchase.objects.filter(pk=bulk.pk).update(slow_downs=0)
+
+
+def _put_back(item: BulkItem) -> None:
+    """Nothing was asked for it: it waits for its turn as before."""
+    BulkItem.objects.filter(pk=item.pk, purchase=None, code="").update(lane=None)
+
+
+def _find_price(bulk: BulkPurchase, item: BulkItem) -> timedelta | None:
+    """Learn the price of a number that was named, not found by a search. None when it is known;
+    else the number is not bought now, and this is how long to wait."""
     criteria = SearchCriteria(
         country_code=country_of(item.phone_number),
         contains=item.phone_number,
@@ -123,15 +161,17 @@ def _find_price(bulk: BulkPurchase, item: BulkItem) -> bool:
     try:
         found = _search(bulk, criteria)
     except BurkiError as error:
-        _tell(bulk, item, error)
-        return False
+        if error.code == _SLOWER:
+            _put_back(item)
+            return _slow_down(bulk, error)
+        return _tell(bulk, item, error)
     if not found or found[0][1] is None:
         code = "price_unknown" if found else "number_unavailable"
         _close(item, code=code, detail="It is not for sale, or nobody says at which price.")
-        return False
+        return timedelta()
     _, item.monthly_cost, item.setup_cost = found[0]
     item.save(update_fields=["monthly_cost", "setup_cost"])
-    return True
+    return None
 
 
 def _buy(bulk: BulkPurchase, item: BulkItem) -> timedelta:
@@ -149,6 +189,7 @@ def _buy(bulk: BulkPurchase, item: BulkItem) -> timedelta:
         )
     except BurkiError as error:
         return _tell(bulk, item, error)
+    _go_on(bulk)
     if bought.purchase.idempotency_key == _key(bulk, item):
         _close(item, purchase=bought.purchase)
     else:  # the organization had it before
@@ -174,19 +215,30 @@ def _most(bulk: BulkPurchase, item: BulkItem) -> dict[str, Decimal | None]:
 def _tell(bulk: BulkPurchase, item: BulkItem, error: BurkiError) -> timedelta:
     """Record why the number was not bought, and what follows from it for the others."""
     purchase = error.purchase if isinstance(error, PurchaseError) else None
-    if purchase is not None and purchase.idempotency_key == _key(bulk, item):
-        _close(item, purchase=purchase)
-    else:
-        _close(item, code=error.code, detail=error.detail)
+    with transaction.atomic():
+        # In one step: a lane that finds nothing left meanwhile would end it all.
+        BulkPurchase.objects.select_for_update().get(pk=bulk.pk)
+        if purchase is not None and purchase.idempotency_key == _key(bulk, item):
+            _close(item, purchase=purchase)
+        else:
+            _close(item, code=error.code, detail=error.detail)
+        unreached = _unreached(bulk, item) if error.code in _UNREACHED else 0
+        if error.code == _SLOWER or 0 < unreached < _TRIES:
+            same = (item.phone_number, item.monthly_cost, item.setup_cost)
+            _add(bulk, [same], tries=item.tries + 1)
+    if error.code == _SLOWER:
+        return _slow_down(bulk, error)
     if error.code in _HOPELESS:
         _stop(bulk, error.code, f"{error.detail} {error.facts.get('hint') or ''}".strip())
-    if error.code not in _LATER:
-        return timedelta()
-    if item.tries >= _TRIES:
+    if unreached >= _TRIES:
         _stop(bulk, error.code, f"{error.detail} It was tried {_TRIES} times.")
-        return timedelta()
-    _add(bulk, [(item.phone_number, item.monthly_cost, item.setup_cost)], tries=item.tries + 1)
-    return _pause(item.tries)
+    return _pause(unreached) if 0 < unreached < _TRIES else timedelta()
+
+
+def _unreached(bulk: BulkPurchase, item: BulkItem) -> int:
+    """How often this number could not be asked for."""
+    why = Q(code__in=_UNREACHED) | Q(purchase__refusal_code__in=_UNREACHED)
+    return bulk.items.filter(why, phone_number=item.phone_number).count()
 
 
 @transaction.atomic
@@ -234,7 +286,9 @@ def _find_more(bulk: BulkPurchase) -> timedelta | None:
     try:
         offered = _search(bulk, SearchCriteria(**bulk.criteria | {"limit": LIMIT_MAX}))
     except BurkiError as error:
-        if error.code in _LATER:
+        if error.code == _SLOWER:
+            return _slow_down(bulk, error)
+        if error.code in _UNREACHED:
             return _pause()
         _stop(bulk, error.code, error.detail)
         return None

@@ -297,6 +297,7 @@ def _refuse_unclaimed(request: PurchaseRequest, error: ProviderError, actor: Act
                 provider_code=error.provider_code[:40],
                 provider_message=error.provider_message[:500],
             )
+            purchase.retry_in = error.retry_in
             audit.record(
                 actor,
                 "purchase.refused",
@@ -395,7 +396,7 @@ def _record_refusal(purchase: Purchase, error: ProviderError, plan: Plan, actor:
     )
     said_no = isinstance(error, ProviderRefused) and error.code != "unavailable"
     evidence = Purchase.Evidence.PROVIDER_SAID_NO if said_no else Purchase.Evidence.NOT_SENT
-    return recording.record_refusal(
+    refused = recording.record_refusal(
         purchase,
         code=error.code,
         evidence=evidence,
@@ -405,3 +406,5 @@ def _record_refusal(purchase: Purchase, error: ProviderError, plan: Plan, actor:
         provider_message=error.provider_message,
         actor=actor,
     )
+    refused.retry_in = error.retry_in
+    return refused

@@ -180,6 +180,7 @@ def _nothing_answered(provider: str, failures: dict[str, BurkiError]) -> BurkiEr
             hint=error.hint,
             retryable=error.retryable,
             provider_code=error.provider_code,
+            retry_in=error.retry_in,
         )
     return SearchFailed(
         "Failed to search phone numbers at twilio and telnyx",

@@ -34,14 +34,22 @@ def jobs() -> list[ProcrastinateJob]:
     return list(rows.order_by("id"))
 
 
+def step() -> bool:
+    """Do the job that waits longest, if there is one. Its time has come: the pause for which it
+    waited is over."""
+    waiting = jobs()
+    if waiting:
+        ProcrastinateJob.objects.filter(pk=waiting[0].pk)._raw_delete("default")
+        BulkPurchase.objects.update(paused_until=None)
+        tasks.buy_next(**waiting[0].args)
+    return bool(waiting)
+
+
 def work(most: int = 100) -> int:
     """Do the waiting jobs, one after the other, until none is left; how many that were."""
     for done in range(most):
-        waiting = jobs()
-        if not waiting:
+        if not step():
             return done
-        ProcrastinateJob.objects.filter(pk=waiting[0].pk)._raw_delete("default")
-        tasks.buy_next(**waiting[0].args)
     raise AssertionError(f"not over after {most} jobs")
 
 

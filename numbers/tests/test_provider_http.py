@@ -7,15 +7,18 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+import requests
 from django.db import connection, transaction
 
 from burki.testing import HURRIED, TWILIO_TOKEN
 from numbers.clocks import Deadline
 from numbers.exceptions import OutcomeUnknown, ProviderUnreachable
-from numbers.providers.http import ProviderSession, session_for
+from numbers.providers.http import ProviderSession, retry_in, session_for
 from numbers.tests.money import held_connections
 from numbers.tests.peer import (
     OK,
@@ -400,3 +403,45 @@ def test_the_log_line_of_a_failure_names_it_and_nothing_else(peer, sessions, cap
 
     (line,) = [r.getMessage() for r in caplog.records if r.name == "numbers.providers.http"]
     assert line.startswith("twilio POST /things: ConnectionError in ")
+
+
+# --- What an answer asks for ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "seconds"),
+    [
+        (429, {}, None),
+        (429, {"retry-after": "30"}, 30),
+        (503, {"Retry-After": "0.2"}, 1),
+        (429, {"Retry-After": "-5"}, 0),
+        (429, {"Retry-After": "86400"}, 3600),
+        (429, {"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}, 0),
+        (429, {"Retry-After": "soon"}, None),
+        (429, {"Retry-After": "nan"}, None),
+        (429, {"x-ratelimit-reset": "7"}, 7),
+        (200, {"x-ratelimit-reset": "7"}, None),
+        (429, {"x-ratelimit-reset": "7", "Retry-After": "9"}, 9),
+    ],
+)
+def test_how_long_a_provider_wants_us_to_wait(status, headers, seconds):
+    assert retry_in(answered(status, headers)) == seconds
+
+
+def test_a_moment_until_which_to_wait():
+    began = datetime.now(UTC)
+    soon = began + timedelta(seconds=90)
+    told = [
+        retry_in(answered(429, {"Retry-After": format_datetime(soon, usegmt=True)})),
+        retry_in(answered(429, {"x-ratelimit-reset": str(soon.timestamp())})),
+    ]
+    passed = (datetime.now(UTC) - began).total_seconds()
+
+    assert all(89 - passed <= seconds <= 90 for seconds in told)
+
+
+def answered(status: int, headers: dict[str, str]) -> requests.Response:
+    response = requests.Response()
+    response.status_code = status
+    response.headers.update(headers)
+    return response

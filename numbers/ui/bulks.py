@@ -164,5 +164,5 @@ def _pause(found: BulkPurchase, standing: words.Standing) -> int:
 
 def _version(found: BulkPurchase, told: dict[str, Any]) -> str:
     """Changes when something that the page shows does."""
-    shown = (found.state, found.reason, sorted(told.items()))
+    shown = (found.state, found.reason, found.pause, sorted(told.items()))
     return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]

@@ -55,6 +55,9 @@ def standing(bulk: BulkPurchase, told: dict[str, Any]) -> Standing:
     if bulk.state == State.RUNNING:
         colour, icon, headline = "blue", "clock", f"Buying: {counts}"
         sentences.append("Nothing to do: they are bought one after the other, and this page tells.")
+        if (until := bulk.pause) is not None:
+            provider = bulk.get_provider_display()
+            sentences.append(f"{provider} asks us to slow down; going on at {until:%H:%M:%S} UTC.")
     elif bulk.state == State.CANCELLED:
         colour, icon, headline = "amber", "minus", f"Stopped by a person: {counts}"
         sentences.append("What was bought stays. No more is bought.")

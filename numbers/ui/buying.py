@@ -12,6 +12,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods, require_safe
 
 from burki.errors import BurkiError, InvalidRequest
+from burki.throttling import TooManyRequests, told_to_wait, within_limits
 from numbers.exceptions import (
     IdempotencyKeyReused,
     NumberAlreadyOwned,
@@ -54,7 +55,8 @@ def search(request: HttpRequest) -> HttpResponse:
         later = request.htmx and not request.htmx.history_restore_request
         columns = _later(request, form) if later else _columns(request, form)
     context = {"form": form, "columns": columns, "number_form": NumberForm(auto_id="exact_%s")}
-    return render(request, "numbers/search.html", context)
+    response = render(request, "numbers/search.html", context)
+    return told_to_wait(response, *[column.error for column in columns])
 
 
 @page(NUMBERS_PURCHASE)
@@ -67,7 +69,7 @@ def results(request: HttpRequest) -> HttpResponse:
     (column,) = _columns(request, form)
     if "few" in request.GET:
         column = replace(column, found=column.found[:_FEW], few=True)
-    return render(request, "numbers/column.html", {"column": column})
+    return told_to_wait(render(request, "numbers/column.html", {"column": column}), column.error)
 
 
 def _search_form(request: HttpRequest) -> SearchForm:
@@ -94,6 +96,7 @@ def _later(request: HttpRequest, form: SearchForm) -> list[Column]:
 def _columns(request: HttpRequest, form: SearchForm) -> list[Column]:
     provider = form.cleaned_data["provider"]
     try:
+        within_limits("search", request.actor, request.organization)
         result = search_numbers(
             actor=request.actor,
             organization=request.organization,
@@ -103,6 +106,8 @@ def _columns(request: HttpRequest, form: SearchForm) -> list[Column]:
     except SearchFailed as error:
         failures = error.failures or {provider: error}
         return [Column(provider=name, error=failures[name]) for name in _asked(form)]
+    except TooManyRequests as error:
+        return [Column(provider=name, error=error) for name in _asked(form)]
     except BurkiError as error:
         if provider == ALL:
             raise
@@ -148,6 +153,7 @@ def buy_number(request: HttpRequest) -> HttpResponse:
     if "update" in request.POST or _assistant_id(choice) != quote.assistant_id:
         return _look_again(request, number, choice)
     try:
+        within_limits("purchase", request.actor, request.organization)
         bought = purchase_number(
             actor=request.actor,
             organization=request.organization,
@@ -209,6 +215,7 @@ def _confirm_page(
     preview, failure = None, None
     if choice.is_valid():
         try:
+            within_limits("search", request.actor, request.organization)
             preview = preview_purchase(
                 actor=request.actor,
                 organization=request.organization,
@@ -236,7 +243,8 @@ def _confirm_page(
         "quote": quote and quote.signed(),
         "may_buy": preview is not None and preview.problem is None,
     }
-    return render(request, "numbers/confirm.html", context, status=status)
+    response = render(request, "numbers/confirm.html", context, status=status)
+    return told_to_wait(response, error or failure)
 
 
 def _due_now(preview: Preview) -> Decimal | None:

@@ -156,6 +156,16 @@ def anonymous():
 
 
 @pytest.fixture
+def limited(settings):
+    """`limited(purchase="2/min")`: that rate, and no other."""
+
+    def limit(**rates):
+        settings.THROTTLE_RATES = dict.fromkeys(settings.THROTTLE_RATES) | rates
+
+    return limit
+
+
+@pytest.fixture
 def queue(transactional_db, monkeypatch):
     """The real queue, empty: the tables are not flushed by Django; and nothing periodic."""
     with connection.cursor() as cursor:

@@ -2,7 +2,6 @@
 
 import io
 import logging
-import math
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -82,7 +81,6 @@ _DRF_CODES: list[tuple[type[Exception], str]] = [
     (drf.NotAcceptable, "not_acceptable"),
     (drf.UnsupportedMediaType, "unsupported_media_type"),
     (drf.ParseError, "invalid_json"),
-    (drf.Throttled, "throttled"),
 ]
 _DATABASE_AWAY = (OperationalError, InterfaceError, psycopg_pool.PoolTimeout)
 
@@ -112,10 +110,6 @@ def exception_handler(exc: Exception, context: dict[str, Any]) -> Response | Non
         detail = "Not found."
     if getattr(exc, "auth_header", None):
         headers["WWW-Authenticate"] = exc.auth_header
-    if code == "throttled":
-        wait = max(1, math.ceil(exc.wait or 1))
-        headers["Retry-After"] = str(wait)
-        detail = f"Too many requests. Try again in {wait} seconds."
     if code == "unsupported_media_type":
         detail = "Send the body as JSON, with the header Content-Type: application/json."
     return Response({"detail": detail, "code": code}, status=STATUS[code], headers=headers)

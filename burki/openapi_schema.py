@@ -16,6 +16,7 @@ from rest_framework import exceptions as drf
 from burki.api import STATUS, JSONObjectParser, exception_handler
 from burki.errors import PayloadTooLarge, Unavailable
 from burki.openapi import HEADERS, JSON, Operation, raised
+from burki.throttling import TooManyRequests
 
 V1 = "/api/v1"
 
@@ -66,7 +67,7 @@ _WITH_BODY = [
     PayloadTooLarge(),
     drf.UnsupportedMediaType("text/plain"),
 ]
-_WITH_CALLER = [drf.Throttled(wait=12)]
+_WITH_CALLER = [TooManyRequests(12)]
 
 
 # --- The generator -------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from django.utils.http import urlencode
 from assistants.admin import AssistantAdmin
 from assistants.models import Assistant
 from burki.errors import BurkiError, sentence
+from burki.throttling import TooManyRequests, told_to_wait, within_limits
 from numbers import clocks
 from numbers.admin_quotes import Buyer, Line, NumberForm, OrganizationForm, Quote, total
 from numbers.clocks import Deadline
@@ -112,6 +113,13 @@ class PurchasePage(Purchasing):
             return redirect(request.get_full_path())
         actor = admin_actor(request)
         organizations = Organization.objects.in_bulk({quote.organization for quote in quotes})
+        try:  # all of them, or nothing is bought
+            for quote in quotes[:MOST]:
+                within_limits("purchase", actor, organizations[quote.organization])
+        except TooManyRequests as error:
+            self.message_user(request, f"Nothing was bought. {error.detail}", messages.ERROR)
+            forms = [NumberForm(buyer=buyer) for buyer in _buyers(request)]
+            return told_to_wait(self._choose(request, forms), error)
         enough = Deadline.after(clocks.REQUEST)
         purchase = None
         for quote in quotes[:MOST]:
@@ -146,17 +154,18 @@ class PurchasePage(Purchasing):
 
     def _choose(self, request: HttpRequest, forms: list[NumberForm]) -> HttpResponse:
         """The numbers to buy; below the row that was searched for, what its provider has."""
-        searched, found, failure = request.POST.get("search"), [], ""
+        searched, found, failure, refused = request.POST.get("search"), [], "", None
         form = next((form for form in forms if form.prefix == searched), None)
         if form is not None and form.is_valid():
             try:
                 found = _search(request, form, forms)
                 failure = "" if found else "The provider has no such number."
             except BurkiError as error:
-                failure = sentence(error)
-        return self._page(
+                failure, refused = sentence(error), error
+        page = self._page(
             request, "purchase", forms=forms, searched=form, found=found, failure=failure
         )
+        return told_to_wait(page, refused)
 
     def _confirm(self, request: HttpRequest, forms: list[NumberForm]) -> HttpResponse:
         actor = admin_actor(request)
@@ -164,6 +173,7 @@ class PurchasePage(Purchasing):
         for form in forms:
             wanted = form.wanted()
             try:
+                within_limits("search", actor, form.buyer.organization)
                 preview = preview_purchase(actor=actor, **wanted)
             except BurkiError as error:
                 lines.append(Line(buyer=form.buyer, wanted=wanted, problem=error))
@@ -180,7 +190,7 @@ class PurchasePage(Purchasing):
                 )
             )
         offered = [line for line in lines if line.quote]
-        return self._page(
+        page = self._page(
             request,
             "purchase_confirm",
             forms=forms,
@@ -188,6 +198,7 @@ class PurchasePage(Purchasing):
             offered=len(offered),
             total=total(lines),
         )
+        return told_to_wait(page, *[line.problem for line in lines])
 
     def _page(self, request: HttpRequest, template: str, **context: Any) -> HttpResponse:
         context |= self.admin_site.each_context(request) | {
@@ -252,10 +263,11 @@ def _complete(forms: list[NumberForm]) -> bool:
 
 def _search(request: HttpRequest, form: NumberForm, forms: list[NumberForm]) -> list[Found]:
     """Numbers for one row; what is entered in another is not offered twice."""
-    wanted = form.wanted()
+    actor, wanted = admin_actor(request), form.wanted()
+    within_limits("search", actor, form.buyer.organization)
     entered = {other["phone_number"].value() for other in forms if other is not form}
     result = search_numbers(
-        actor=admin_actor(request),
+        actor=actor,
         organization=form.buyer.organization,
         provider=wanted["provider"],
         criteria=clean_criteria(**form.criteria(), limit=_FOUND),

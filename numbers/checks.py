@@ -41,6 +41,20 @@ def public_address(app_configs, **kwargs):
     ]
 
 
+@register(Tags.security, deploy=True)
+def shared_cache(app_configs, **kwargs):
+    if not settings.CACHES["default"]["BACKEND"].endswith(".LocMemCache"):
+        return []
+    return [
+        Warning(
+            "CACHE_URL names no cache that all processes share: limits on requests, and on tries "
+            "to sign in, count in each process by itself.",
+            hint="Set it to one, such as redis://cache.internal:6379/0 (install redis for it).",
+            id="numbers.W004",
+        )
+    ]
+
+
 @register(Tags.security)
 def credentials_keys(app_configs, **kwargs):
     from cryptography.fernet import Fernet

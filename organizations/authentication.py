@@ -13,6 +13,7 @@ from rest_framework.authentication import (
 )
 from rest_framework.permissions import BasePermission
 
+from burki.throttling import Strangers
 from organizations.actors import Actor
 from organizations.models import ApiKey, Organization
 from organizations.models.api_keys import digest
@@ -29,30 +30,36 @@ class _Authentication(BaseAuthentication):
 
 class ApiKeyAuthentication(_Authentication):
     """`Authorization: Bearer burki_…`. A header that is there and wrong is an error: it never
-    falls back to the session."""
+    falls back to the session; from one address only so many are answered so (then 429)."""
 
     def authenticate(self, request):
         header = get_authorization_header(request)
         if not header:
             return None
-        scheme, _, given = header.partition(b" ")
-        given = given.strip()
-        if scheme.lower() != b"bearer" or not _KEY.fullmatch(given):
+        strangers = Strangers(client_ip(request))
+        key = _usable_key(header, strangers)
+        if key is None:
+            strangers.failed()
             raise exceptions.AuthenticationFailed(UNAUTHENTICATED)
-        key = (
-            ApiKey.objects.select_related("organization", "created_by")
-            .filter(digest=digest(given.decode("ascii")))
-            .first()
-        )
-        if (
-            key is None
-            or not key.is_usable
-            or not (key.created_by is None or key.created_by.is_active)
-        ):
-            raise exceptions.AuthenticationFailed(UNAUTHENTICATED)
+        strangers.succeeded(key.digest)
         key.touch()
         request._request.organization = key.organization
         return Actor.for_key(key, ip=client_ip(request), request_id=request_id(request)), key
+
+
+def _usable_key(header: bytes, strangers: Strangers) -> ApiKey | None:
+    """The key that a header gives, if there is one and it is good now."""
+    scheme, _, given = header.partition(b" ")
+    given = given.strip()
+    if scheme.lower() != b"bearer" or not _KEY.fullmatch(given):
+        return None
+    wanted = digest(given.decode("ascii"))
+    strangers.may_try(wanted)
+    keys = ApiKey.objects.select_related("organization", "created_by")
+    key = keys.filter(digest=wanted).first()
+    if key is None or not key.is_usable:
+        return None
+    return key if key.created_by is None or key.created_by.is_active else None
 
 
 class StaffSessionAuthentication(_Authentication):

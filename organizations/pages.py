@@ -11,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django_htmx.http import HttpResponseClientRefresh
 
 from burki.errors import BurkiError, NotFound, PermissionDenied
+from burki.throttling import told_to_wait
 from organizations.actors import Actor
 from organizations.authentication import client_ip, session_organization
 from organizations.permissions import RIGHTS
@@ -49,7 +50,9 @@ def page(scope: str) -> Callable[[View], View]:
             except PermissionDenied as error:
                 return render(request, "403.html", {"needs": _needs(error)}, status=403)
             except BurkiError as error:
-                return render(request, "400.html", {"error": error}, status=400)
+                return told_to_wait(
+                    render(request, "400.html", {"error": error}, status=400), error
+                )
 
         return never_cache(staff_page)
 

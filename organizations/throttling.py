@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from django.core.cache import cache
 
+from burki.throttling import count_one
+
 WINDOW = 15 * 60  # seconds, from the first try that is counted
 # Most tries by what is tried: for the account from anywhere, for the account from one address, and
 # from the address for any account.
@@ -32,7 +34,8 @@ class Attempts:
 
     def is_allowed(self) -> bool:
         """Count one more try; whether it may be made."""
-        return all([self._count(name) <= most for name, most in self._limits().items()])
+        limits = self._limits()
+        return all([count_one(name, WINDOW) <= most for name, most in limits.items()])
 
     def succeeded(self) -> None:
         """Forget the tries for this account; those from the address stay, or anybody with an
@@ -49,15 +52,6 @@ class Attempts:
         ways = {"account": email, "pair": f"{email} {self.ip}", "address": str(self.ip)}
         keys = [_key(f"{self.kind}:{way}", of) for way, of in ways.items()]
         return dict(zip(keys, _MOST[self.kind], strict=True))
-
-    @staticmethod
-    def _count(key: str) -> int:
-        cache.add(key, 0, timeout=WINDOW)
-        try:
-            return cache.incr(key)
-        except ValueError:  # it expired between the two
-            cache.set(key, 1, timeout=WINDOW)
-            return 1
 
 
 def _key(kind: str, of: str) -> str:

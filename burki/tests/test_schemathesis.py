@@ -35,6 +35,7 @@ FREELY = {
         "PURCHASE_ORGANIZATION",
         "SEARCH_ORGANIZATION",
         "DEFAULT_ORGANIZATION",
+        "FAILED_AUTHENTICATION",
     )
 }
 _LOGGED = re.compile(r"burki\.requests [A-Z]+ .* ([0-9]{3}) [0-9]+ms")

@@ -23,6 +23,7 @@ PRODUCTION = {
     "DATABASE_URL": "postgresql://burki:secret@db.internal/burki",
     "PUBLIC_BASE_URL": "https://numbers.example.com",
     "ALLOWED_HOSTS": "numbers.example.com",
+    "CACHE_URL": "redis://cache.internal:6379/0",
 }
 
 
@@ -38,7 +39,7 @@ def manage(*arguments: str, **environment: str) -> subprocess.CompletedProcess:
     )
 
 
-@pytest.mark.parametrize("missing", sorted(set(PRODUCTION) - {"ALLOWED_HOSTS"}))
+@pytest.mark.parametrize("missing", sorted(set(PRODUCTION) - {"ALLOWED_HOSTS", "CACHE_URL"}))
 def test_production_refuses_to_start_without_what_it_needs(missing):
     environment = {k: v for k, v in PRODUCTION.items() if k != missing}
 
@@ -76,6 +77,14 @@ def test_a_public_address_without_tls_is_warned_about(settings):
     settings.PUBLIC_BASE_URL = "http://numbers.example.com"
 
     assert [problem.id for problem in checks.public_address(None)] == ["numbers.W002"]
+
+
+def test_limits_that_each_process_counts_by_itself_are_warned_about(settings):
+    assert [problem.id for problem in checks.shared_cache(None)] == ["numbers.W004"]
+
+    redis = {"BACKEND": "django.core.cache.backends.redis.RedisCache"}
+    settings.CACHES = {"default": redis | {"LOCATION": "redis://cache.internal:6379/0"}}
+    assert checks.shared_cache(None) == []
 
 
 @pytest.mark.parametrize(

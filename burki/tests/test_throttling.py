@@ -1,29 +1,24 @@
-"""Requests are counted per key and per organization, each kind by itself."""
+"""Requests are counted per key and per organization, each kind by itself; wrong keys by address;
+the staff pages and the admin with them."""
+
+import sys
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from burki.testing import make_client, make_user, post
-from burki.throttling import CallerThrottle, OrganizationThrottle
+from burki.testing import SYSTEM, in_threads, make_client, make_user, post
+from burki.throttling import TooManyRequests, rate_of, within_limits
+from organizations.models import ApiKey, Organization
 
-KINDS = ("purchase", "search", "default")
 REQUESTS = {
     "purchase": ("/purchase", {"provider": "nobody"}, 400),
     "search": ("/search", {"provider": "nobody"}, 400),
     "default": ("", None, 200),
 }
-
-
-@pytest.fixture
-def limited(monkeypatch):
-    """`limited(purchase="2/min")`: that rate, and no other."""
-
-    def limit(**rates):
-        unlimited = {f"{kind}{suffix}": None for kind in KINDS for suffix in ("", "_organization")}
-        for throttle in (CallerThrottle, OrganizationThrottle):
-            monkeypatch.setattr(throttle, "THROTTLE_RATES", unlimited | rates)
-
-    return limit
+KINDS = tuple(REQUESTS)
+WRONG = "Bearer burki_" + "0" * 32
 
 
 def ask(client, kind: str, prefix: str = "/phone-numbers"):
@@ -83,3 +78,116 @@ def test_a_person_in_the_browser_is_counted_as_one_caller(organization, limited)
     browser.force_login(make_user(organization, "viewer"))
 
     assert [browser.get("/phone-numbers").status_code for _ in range(2)] == [200, 429]
+
+
+# --- What is refused counts as well ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate", ["default", "default_organization"])
+def test_a_key_without_the_scope_may_not_ask_for_ever(organization, limited, rate):
+    limited(**{rate: "3/min"})
+    client = make_client(organization, ["assistants:read"])
+
+    answers = [client.get("/phone-numbers") for _ in range(5)]
+
+    assert [answer.status_code for answer in answers] == [403, 403, 403, 429, 429]
+    assert answers[3].json()["code"] == "throttled" and answers[3]["Retry-After"].isdecimal()
+    assert client.get("/api/v1/assistants").status_code == 429  # of what it may, nothing is left
+
+
+def test_who_asks_too_often_takes_nothing_from_the_others_of_the_organization(
+    organization, limited
+):
+    limited(default="1/min", default_organization="3/min")
+    loud, quiet = make_client(organization), make_client(organization)
+
+    assert [ask(loud, "default").status_code for _ in range(9)] == [200] + [429] * 8
+    assert ask(quiet, "default").status_code == 200
+
+
+@pytest.mark.parametrize("header", [WRONG, "Bearer nonsense", "Basic dTpw"])
+def test_a_wrong_key_is_told_so_until_it_was_tried_too_often(anonymous, db, limited, header):
+    limited(failed_authentication="3/min")
+    anonymous.credentials(HTTP_AUTHORIZATION=header)
+
+    answers = [anonymous.get("/phone-numbers") for _ in range(5)]
+
+    assert [answer.status_code for answer in answers] == [401, 401, 401, 429, 429]
+    assert [answer.get("WWW-Authenticate") for answer in answers] == ["Bearer"] * 3 + [None] * 2
+    assert 1 <= int(answers[4]["Retry-After"]) <= 60
+    assert answers[4].json() == {
+        "detail": f"Too many requests. Try again in {answers[4]['Retry-After']} seconds.",
+        "code": "throttled",
+    }
+
+
+def test_no_key_is_looked_up_for_an_address_that_tried_too_often(anonymous, organization, limited):
+    limited(failed_authentication="1/min")
+    right = make_client(organization)
+    anonymous.credentials(HTTP_AUTHORIZATION=WRONG)
+    anonymous.get("/phone-numbers")
+
+    with CaptureQueriesContext(connection) as queries:
+        assert anonymous.get("/phone-numbers").status_code == 429
+        assert right.get("/phone-numbers").status_code == 429  # a guess that is right is not told
+
+    assert len(queries) == 0
+    assert not ApiKey.objects.exclude(last_used_at=None).exists()
+    assert anonymous.get("/phone-numbers", REMOTE_ADDR="192.0.2.7").status_code == 401
+    assert right.get("/phone-numbers", REMOTE_ADDR="192.0.2.8").status_code == 200
+
+
+def test_others_behind_the_same_address_go_on(anonymous, organization, limited):
+    limited(failed_authentication="1/min")
+    right = make_client(organization)
+    anonymous.credentials(HTTP_AUTHORIZATION=WRONG)
+    right.get("/phone-numbers")
+
+    assert [anonymous.get("/phone-numbers").status_code for _ in range(2)] == [401, 429]
+    assert right.get("/phone-numbers").status_code == 200
+    ApiKey.objects.update(revoked_at="2026-01-01T00:00Z")
+    assert right.get("/phone-numbers").status_code == 429
+
+
+def test_who_brings_no_key_tries_none(anonymous, db, limited):
+    limited(failed_authentication="1/min")
+
+    assert {anonymous.get("/phone-numbers").status_code for _ in range(5)} == {401}
+
+
+# --- At once --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def taking_turns():
+    """Threads take turns after every few instructions, so that each meets the others everywhere."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+def test_of_any_number_at_once_no_more_pass_than_may(limited, taking_turns):
+    limited(purchase="3000/day", purchase_organization="2000/day")
+    organization = Organization(pk=1)
+
+    def ask_often() -> int:
+        passed = 0
+        for _ in range(500):
+            try:
+                within_limits("purchase", SYSTEM, organization)
+            except TooManyRequests:
+                continue
+            passed += 1
+        return passed
+
+    assert sum(in_threads(*[ask_often] * 8)) == 2000
+
+
+def test_a_rate_is_a_number_in_a_time():
+    assert [rate_of(rate) for rate in ("5/s", "60/min", "2/hour", "9/day")] == [
+        (5, 1), (60, 60), (2, 3600), (9, 86400),
+    ]  # fmt: skip
+    for wrong in ("", "60", "x/min", "60/week", "-1/min"):
+        with pytest.raises(ValueError, match="is no rate"):
+            rate_of(wrong)

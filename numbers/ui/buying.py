@@ -12,6 +12,7 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_http_methods
 
 from burki.errors import BurkiError, InvalidRequest
+from burki.throttling import told_to_wait, within_limits
 from numbers.exceptions import IdempotencyKeyReused, NumberAlreadyOwned
 from numbers.models import PhoneNumber
 from numbers.services.preview import Preview, preview_purchase
@@ -54,6 +55,7 @@ def buy_number(request: HttpRequest) -> HttpResponse:
     if "update" in request.POST or _assistant_id(choice) != quote.assistant_id:
         return _look_again(request, number, choice)
     try:
+        within_limits("purchase", request.actor, request.organization)
         bought = purchase_number(
             actor=request.actor,
             organization=request.organization,
@@ -115,6 +117,7 @@ def _confirm_page(
     preview, failure = None, None
     if choice.is_valid():
         try:
+            within_limits("search", request.actor, request.organization)
             preview = preview_purchase(
                 actor=request.actor,
                 organization=request.organization,
@@ -148,7 +151,8 @@ def _confirm_page(
         "quote": quote and quote.signed(),
         "may_buy": preview is not None and preview.problem is None,
     }
-    return render(request, "numbers/confirm.html", context, status=status)
+    response = render(request, "numbers/confirm.html", context, status=status)
+    return told_to_wait(response, error or failure)
 
 
 def _due_now(preview: Preview) -> Decimal | None:

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from burki.errors import BurkiError, InvalidRequest
+from burki.throttling import told_to_wait, within_limits
 from numbers.exceptions import IdempotencyKeyReused
 from numbers.models import BulkPurchase
 from numbers.services.bulk import LANES, ask_for_many
@@ -79,6 +80,7 @@ def buy_many(request: HttpRequest, key: UUID) -> HttpResponse:
         if not form.is_valid() and _bulk_of(request, key) is None:
             return _confirm_page(request, quote.key, quote.asked, typed=form, status=400)
     try:
+        within_limits("purchase", request.actor, request.organization)
         asked = ask_for_many(
             actor=request.actor,
             organization=request.organization,
@@ -109,6 +111,7 @@ def _confirm_page(
     terms = asked_for(asked)
     name = terms.pop("friendly_name")
     try:
+        within_limits("search", request.actor, request.organization)
         estimate = estimate_many(actor=request.actor, organization=request.organization, **terms)
     except BurkiError as why:
         failure = why
@@ -130,7 +133,8 @@ def _confirm_page(
         "typed": typed if quote is not None and _is_large(quote) else None,
         "lanes": LANES,
     }
-    return render(request, "numbers/many_confirm.html", context, status=status)
+    response = render(request, "numbers/many_confirm.html", context, status=status)
+    return told_to_wait(response, error or failure)
 
 
 def _has_any(estimate: Estimate) -> bool:

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from assistants.models import Assistant
 from burki.errors import BurkiError, InvalidRequest
+from burki.throttling import TooManyRequests, told_to_wait, within_limits
 from numbers.e164 import area_code_of, country_of, number_type_of
 from numbers.exceptions import SearchFailed
 from numbers.services.requests import FRIENDLY_NAME_MAX
@@ -101,7 +102,8 @@ def search(request: HttpRequest) -> HttpResponse:
         "columns": columns,
         "number_form": NumberForm(auto_id="exact_%s"),
     }
-    return render(request, "numbers/search.html", context)
+    response = render(request, "numbers/search.html", context)
+    return told_to_wait(response, *[column.error for column in columns])
 
 
 @page(NUMBERS_PURCHASE)
@@ -116,7 +118,7 @@ def results(request: HttpRequest) -> HttpResponse:
     if gone := request.GET.get("gone"):
         others = [one for one in column.found if one.number.phone_number != gone]
         column = replace(column, found=others[:_FEW], few=True)
-    return render(request, "numbers/column.html", {"column": column})
+    return told_to_wait(render(request, "numbers/column.html", {"column": column}), column.error)
 
 
 def _search_form(request: HttpRequest) -> SearchForm:
@@ -145,6 +147,7 @@ def _later(request: HttpRequest, form: SearchForm, wish: Wish) -> list[Column]:
 def _columns(request: HttpRequest, form: SearchForm, wish: Wish) -> list[Column]:
     provider = form.cleaned_data["provider"]
     try:
+        within_limits("search", request.actor, request.organization)
         result = search_numbers(
             actor=request.actor,
             organization=request.organization,
@@ -155,6 +158,8 @@ def _columns(request: HttpRequest, form: SearchForm, wish: Wish) -> list[Column]
     except SearchFailed as error:
         failures = error.failures or {provider: error}
         return [Column(provider=name, error=failures[name]) for name in _asked(form)]
+    except TooManyRequests as error:
+        return [Column(provider=name, error=error) for name in _asked(form)]
     except BurkiError as error:
         if provider == ALL:
             raise

@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from rest_framework import serializers
-from rest_framework.settings import api_settings
 
 from burki.fields import StrictBoolean, StrictField, TextField
 from burki.text import instant
+from burki.throttling import KINDS
 from organizations.actors import Actor
 from organizations.models import ApiKey, Membership, Organization
 from organizations.permissions import (
@@ -142,11 +143,7 @@ class ApiKeySerializer(serializers.ModelSerializer):
             "is_active": key.is_usable,
             "permissions": {word: needed <= scopes for word, needed in PERMISSIONS.items()},
             "scopes": sorted(scopes),
-            "rate_limit": {
-                kind: rate
-                for kind, rate in api_settings.DEFAULT_THROTTLE_RATES.items()
-                if not kind.endswith("_organization")
-            },
+            "rate_limit": {kind: settings.THROTTLE_RATES[kind] for kind in KINDS},
             "expires_at": instant(key.expires_at),
             "revoked_at": instant(key.revoked_at),
             "created_at": instant(key.created_at),

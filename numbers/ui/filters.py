@@ -7,10 +7,10 @@ import django_filters
 from django import forms
 from django.db.models import QuerySet
 
-from assistants.models import Assistant
 from burki.filters import IntegerFilter
 from burki.paging import NEWEST, Order
 from burki.templatetags.ui import STATUS
+from numbers.assistant_field import NOBODY, AssistantFilter
 from numbers.filters import (
     PhoneNumberFilter,
     PurchaseFilter,
@@ -49,9 +49,7 @@ class NumberFilters(PhoneNumberFilter):
     provider = django_filters.ChoiceFilter(
         choices=Provider.choices, label="Provider", empty_label="Any"
     )
-    assistant = django_filters.ChoiceFilter(
-        method="filter_assistant", label="Assistant", empty_label="Any"
-    )
+    assistant = AssistantFilter()
     sort = django_filters.ChoiceFilter(
         method="filter_nothing",
         label="Sort by",
@@ -84,11 +82,7 @@ class NumberFilters(PhoneNumberFilter):
 
     def __init__(self, *args, organization: Organization, **kwargs):
         super().__init__(*args, **kwargs)
-        self.filters["assistant"].extra["choices"] = _assistants(organization)
-
-    def filter_assistant(self, numbers: QuerySet, name: str, value: str) -> QuerySet:
-        wanted = None if value == "none" else int(value)
-        return numbers.filter(assistant=wanted)
+        self.filters["assistant"].of(organization)
 
     def filter_nothing(self, numbers: QuerySet, name: str, value: str) -> QuerySet:
         return numbers  # a sort: see `order`
@@ -154,25 +148,20 @@ class _OfAssistant(django_filters.FilterSet):
     provider = django_filters.ChoiceFilter(
         choices=Provider.choices, label="Provider", empty_label="Any"
     )
-    assistant = django_filters.ChoiceFilter(
-        method="filter_assistant", label="Assistant", empty_label="Any"
-    )
+    assistant = AssistantFilter()
 
     def __init__(self, *args, organization: Organization, **kwargs):
         super().__init__(*args, **kwargs)
-        self.filters["assistant"].extra["choices"] = _assistants(organization)
-
-    def filter_assistant(self, numbers: QuerySet, name: str, value: str) -> QuerySet:
-        return numbers.filter(assistant=None if value == "none" else int(value))
+        self.filters["assistant"].of(organization)
 
     def asked(self) -> dict[str, Any]:
         """What was chosen, by the names of the API's parameters."""
         found = {k: v for k, v in self.form.cleaned_data.items() if v not in (None, "")}
         assistant = found.pop("assistant", None)
-        if assistant == "none":
+        if assistant == NOBODY:
             found["assigned"] = False
         elif assistant:
-            found["assistant_id"] = int(assistant)
+            found["assistant_id"] = assistant.pk
         if "months" in found:
             found["months"] = int(found["months"])
         return found
@@ -196,8 +185,3 @@ class UnusedFilters(_OfAssistant, UnusedFilter):
         widget=forms.NumberInput(attrs={"inputmode": "numeric", "placeholder": DAYS_DEFAULT}),
     )
     assistant_id = assigned = None
-
-
-def _assistants(organization: Organization) -> list[tuple[Any, str]]:
-    names = Assistant.objects.filter(organization=organization).order_by("name", "pk")
-    return [("none", "Nobody"), *names.values_list("pk", "name")]

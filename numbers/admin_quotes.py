@@ -17,6 +17,7 @@ from django.core import signing
 from assistants.models import Assistant
 from burki.errors import BurkiError, InvalidRequest, sentence
 from burki.text import money, price
+from numbers.assistant_field import AssistantField
 from numbers.e164 import is_e164
 from numbers.models import PhoneNumber
 from numbers.services.preview import Preview
@@ -67,9 +68,7 @@ class NumberForm(forms.Form):
         max_length=40, required=False, help_text="In E.164 format, such as +14155551234"
     )
     friendly_name = forms.CharField(label="Name", max_length=FRIENDLY_NAME_MAX, required=False)
-    assistant = forms.ModelChoiceField(
-        Assistant.objects.none(), required=False, empty_label="Nobody yet"
-    )
+    assistant = AssistantField(required=False, empty_label="Nobody yet", only_active=True)
 
     def __init__(self, *args: Any, buyer: Buyer, **kwargs: Any):
         super().__init__(*args, prefix=buyer.prefix, **kwargs)
@@ -77,8 +76,7 @@ class NumberForm(forms.Form):
         if buyer.assistant is not None:
             del self.fields["assistant"]
             return
-        assistants = Assistant.objects.filter(organization=buyer.organization, is_active=True)
-        self.fields["assistant"].queryset = assistants.order_by("name", "pk")
+        self.fields["assistant"].of(buyer.organization)
 
     def clean_phone_number(self) -> str:
         number = _SEPARATORS.sub("", self.cleaned_data["phone_number"])

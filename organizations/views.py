@@ -8,6 +8,7 @@ from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import LoginView, LogoutView, redirect_to_login
+from django.db.models import F, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,11 +16,13 @@ from django.utils.crypto import constant_time_compare
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from burki.errors import InvalidRequest
+from burki.paging import Order, keyset_page
 from organizations import two_factor
 from organizations.actors import Actor
 from organizations.authentication import SESSION_ORGANIZATION, client_ip, session_organization
 from organizations.forms import CodeForm, SignInForm
-from organizations.models import Membership, User
+from organizations.models import Membership, Organization, User
 
 _WAITING = "waits-for-second-factor"
 _CODE_WITHIN = 10 * 60  # seconds after the password
@@ -107,17 +110,28 @@ _LARGEST_ID = 2**63 - 1
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def switch_organization(request):
-    """GET lists the person's organizations; POST chooses one and starts at its overview: what was
-    open belongs to the other."""
-    memberships = Membership.objects.filter(user=request.user).select_related("organization")
+    """GET lists the person's organizations by name, or those that `search` finds; POST chooses one
+    and starts at its overview: what was open belongs to the other."""
+    memberships = Membership.objects.filter(user=request.user)
     if request.method == "POST":
         given = request.POST.get("organization", "")
         wanted = int(given) if given.isascii() and given.isdecimal() and len(given) < 20 else 0
         if memberships.filter(organization_id=min(wanted, _LARGEST_ID)).exists():
             request.session[SESSION_ORGANIZATION] = wanted
             return redirect("overview")
+    search = request.GET.get("search", "").replace("\0", "")[:100]
+    mine = Organization.objects.filter(memberships__user=request.user)
+    mine = mine.annotate(role=F("memberships__role"))  # of the same membership
+    if search:
+        mine = mine.filter(Q(name__icontains=search) | Q(slug__icontains=search))
+    try:
+        page = keyset_page(request, mine, order=Order(column="name", descending=False))
+    except InvalidRequest:
+        return redirect("switch-organization")
     context = {
-        "memberships": memberships.order_by("organization__name", "pk"),
+        "page": page,
+        "search": search,
+        "searchable": search or page.newer or page.older,
         "current": session_organization(request),
         "unknown": request.method == "POST",
     }

@@ -214,7 +214,7 @@ def test_an_assistant_of_another_organization_is_no_choice(
 
     response = confirm(browser, page_for(other_organization), row)
 
-    assert "not one of the available choices" in text(response)
+    assert "Choose an assistant of this organization." in text(response)
     assert (quotes(response), sandbox.requests()) == ([], [])
 
 

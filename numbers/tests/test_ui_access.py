@@ -40,6 +40,7 @@ PAGES = {
     "/buy/many": "member",
     "/buy/many/all": "viewer",
     "/assistants": "viewer",
+    "/assistants/options?assistant=x": "viewer",
     "/assistants/new": "member",
     "/purchases/{purchase}/decide": "admin",
     "/settings/credentials": "admin",

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 import pytest
 from django.core import signing
+from django.template.loader import render_to_string
 
 from burki.testing import (
     TELNYX_NUMBER,
@@ -71,6 +72,26 @@ def test_both_providers_stand_side_by_side_with_place_price_and_a_way_to_buy(bro
     assert (found.count("twilio"), found.count("telnyx")) == (20, 20)
     assert "$1.15 a month" in words(page) and "$1.00 a month" in words(page)
     assert "San Francisco, CA, US" in words(page)
+
+
+@pytest.mark.parametrize("provider", ["twilio", "telnyx"])
+@pytest.mark.parametrize(
+    ("number", "able"), [("1234", ["calls", "SMS", "MMS"]), ("0040", ["calls"])]
+)
+def test_each_number_found_says_what_it_can_do(browser, provider, number, able):
+    page = browser.get("/buy", {"provider": provider, "area_code": "415", "contains": number})
+
+    row = text(page).partition('<ul class="offers">')[2].partition("</li>")[0]
+    assert number in row
+    assert re.findall('aria-label="(\\w+)"', row) == able
+
+
+def test_fax_is_shown_where_a_provider_offers_it():
+    able = {"voice": False, "sms": False, "mms": False, "fax": True}
+
+    shown = render_to_string("components/caps.html", {"able": able})
+
+    assert re.findall('aria-label="(\\w+)"', shown) == ["fax"]
 
 
 def test_criteria_stay_in_the_form_and_in_the_address(browser):

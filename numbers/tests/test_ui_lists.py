@@ -8,9 +8,12 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from burki.testing import make_assistant, make_browser
+from burki.testing import SYSTEM, make_assistant, make_browser
 from numbers.models import PhoneNumber, Purchase
+from numbers.tests.money import buy as buy_number
 from numbers.tests.test_ui_buying import buy, look, words
+from organizations.actors import Actor
+from organizations.models import ApiKey
 
 pytestmark = pytest.mark.django_db
 
@@ -197,6 +200,41 @@ def test_purchases_are_filtered_by_what_the_address_says(browser, organization):
     assert shown(provider="telnyx") == set()
 
 
+def test_purchases_are_filtered_by_day_assistant_and_kind_of_buyer(
+    browser, organization, assistant, sandbox
+):
+    buyer = browser.user
+    buyer.memberships.update(role="member")
+    actors = [Actor.for_user(buyer), SYSTEM,
+              Actor.for_key(ApiKey.objects.create(organization=organization, name="ci",
+                                                  prefix="burki_ci", digest="d",
+                                                  scopes=["numbers:purchase"]))]  # fmt: skip
+    for n, actor in enumerate(actors):
+        over = {"assistant_id": assistant.pk} if n == 0 else {}
+        buy_number(organization, phone_number=f"+1415555123{n}", actor=actor, **over)
+    first, second, third = (f"+1415555123{n}" for n in range(3))
+    days = {first: "2026-02-27T23:59:59Z", second: "2026-02-28T00:00:00Z",
+            third: "2026-03-01T00:00:00Z"}  # fmt: skip
+    for number, at in days.items():
+        Purchase.objects.filter(phone_number=number).update(claimed_at=at)
+    PhoneNumber.objects.update(assistant=None)  # since then
+
+    def shown(**filters) -> set[str]:
+        return set(rows(browser.get("/purchases", filters)))
+
+    assert shown(by="user") == {first}
+    assert shown(by="system") == {second}
+    assert shown(by="api_key") == {third}
+    assert shown(assistant=assistant.pk) == {first}
+    assert shown(assistant="none") == {second, third}
+    assert shown(**{"from": "2026-02-28"}) == {second, third}
+    assert shown(to="2026-02-27") == {first}
+    assert shown(**{"from": "2026-02-28", "to": "2026-02-28"}) == {second}
+    assert shown(**{"from": "2026-02-28"}, by="user") == set()
+    page = text(browser.get("/purchases", {"by": "user"}))
+    assert "<details open>" in page and "<details open>" not in text(browser.get("/purchases"))
+
+
 @pytest.mark.parametrize(
     ("address", "wrong"),
     [
@@ -207,6 +245,9 @@ def test_purchases_are_filtered_by_what_the_address_says(browser, organization):
         ("/numbers", {"search": "x" * 65}),
         ("/purchases", {"state": "lost"}),
         ("/purchases", {"attention": "no"}),
+        ("/purchases", {"by": "nobody"}),
+        ("/purchases", {"from": "yesterday"}),
+        ("/purchases", {"assistant": "9" * 30}),
     ],
 )
 def test_a_filter_that_makes_no_sense_is_told_and_not_an_empty_list(browser, address, wrong):

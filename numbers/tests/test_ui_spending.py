@@ -58,7 +58,7 @@ def test_months_are_told_by_provider_with_a_forecast(browser, organization):
     assert table(page)[:3] == [
         [f"{name_of(following)} forecast", "$1.15", "$1.00", "$0.00", "2", "$2.15"],
         [
-            f"{name_of(this_month())} so far, and at its end",
+            f"{now} so far, and at its end",
             "$1.15",
             "$1.00",
             "$0.00",

@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from assistants.models import Assistant
 from burki.paging import Page, Source, merged_page
+from numbers.assistant_field import NOBODY, AssistantField
 from numbers.e164 import is_e164
 from numbers.filters import matching_text
 from numbers.models import PhoneNumber
@@ -30,7 +30,7 @@ class ActivityFilters(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={"type": "search", "autocomplete": "off"}),
     )
-    assistant = forms.ChoiceField(label="Assistant", required=False)
+    assistant = AssistantField(required=False, empty_label="Any", nobody=True)
     kind = forms.ChoiceField(
         label="Kind",
         choices=[("", "Both"), ("call", "Calls"), ("message", "Messages")],
@@ -51,12 +51,7 @@ class ActivityFilters(forms.Form):
     def __init__(self, *args, organization: Organization, **kwargs):
         super().__init__(*args, **kwargs)
         self.organization = organization
-        names = Assistant.objects.filter(organization=organization).order_by("name", "pk")
-        self.fields["assistant"].choices = [
-            ("", "Any"),
-            ("none", "Nobody"),
-            *names.values_list("pk", "name"),
-        ]
+        self.fields["assistant"].of(organization)
 
     def clean_number(self) -> str:
         # A plus that was not encoded arrives as a blank, which the field takes away.
@@ -72,7 +67,7 @@ class ActivityFilters(forms.Form):
             which &= self._of_number(wanted["number"])
         if wanted["assistant"]:
             named = wanted["assistant"]
-            which &= Q(assistant=None if named == "none" else int(named))
+            which &= Q(assistant=None if named == NOBODY else named)
         if wanted["direction"]:
             which &= Q(direction=wanted["direction"])
         return [

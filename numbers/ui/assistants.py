@@ -18,6 +18,7 @@ from assistants.services import (
     update_assistant,
 )
 from burki.paging import keyset_page
+from numbers.assistant_field import offered
 from numbers.models import PhoneNumber, SigningSecret
 from numbers.services.inbound.signing import rotate_signing_secret
 from numbers.services.preview import unready
@@ -31,6 +32,7 @@ from organizations.permissions import ASSISTANTS_READ, ASSISTANTS_WRITE, ORGANIZ
 
 _EVENTS_SHOWN = 20
 _NUMBERS_SHOWN = 25
+_NAME_MAX = 100
 _NEW = {"is_active": "yes", "language": "en-US"}
 
 
@@ -48,6 +50,17 @@ def assistants(request: HttpRequest) -> HttpResponse:
         "rows": [(row, numbers.get(row.pk, {})) for row in found.rows],
     }
     return render(request, "numbers/assistants.html", context)
+
+
+@page(ASSISTANTS_READ)
+@require_safe
+def options(request: HttpRequest) -> HttpResponse:
+    """What a field for an assistant offers for what was written into it so far."""
+    written = request.GET.get("assistant", "").replace("\0", "")[:_NAME_MAX]
+    found = offered(request.organization, written)
+    if "nobody" in request.GET and "nobody".startswith(written.lower()):
+        found = ["Nobody", *found]
+    return render(request, "numbers/assistant_options.html", {"offered": found})
 
 
 @page(ASSISTANTS_READ)

@@ -5,12 +5,13 @@ from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import QuerySet
+from django.db.models import CharField, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Cast
 
-from assistants.models import Assistant
 from burki.filters import IntegerFilter
 from burki.paging import NEWEST, Order
 from burki.templatetags.ui import STATUS
+from numbers.assistant_field import NOBODY, AssistantFilter
 from numbers.filters import (
     PhoneNumberFilter,
     PurchaseFilter,
@@ -22,7 +23,8 @@ from numbers.models import PhoneNumber, Purchase
 from numbers.models.phone_numbers import UNUSED_SINCE
 from numbers.services.costs.spending_report import MONTHS_DEFAULT
 from numbers.services.costs.unused import DAYS_DEFAULT, DAYS_MAX, unused_for
-from organizations.models import Organization, Provider
+from organizations.audit_log import MomentFilter
+from organizations.models import AuditEvent, Organization, Provider
 
 _NUMBER_STATUS = [(s.value, STATUS[s.value][0]) for s in PhoneNumber.Status if s != "claimed"]
 _PURCHASE_STATE = [(s.value, STATUS[s.value][0]) for s in Purchase.State]
@@ -36,10 +38,31 @@ _SORTS = {
 }
 _MOST_DAYS = 3650
 _AMOUNT = {"min_value": Decimal(0), "max_value": Decimal(1_000_000), "decimal_places": 5}
+_MADE_BY = [("user", "A person"), ("api_key", "An API key"), ("system", "The system")]
+_DAY = forms.DateInput(attrs={"type": "date"})
 _SEARCH = forms.TextInput(attrs={"type": "search", "autocomplete": "off"})
 
 
-class NumberFilters(PhoneNumberFilter):
+class _Folded:
+    """Filters that a page shows, and those that it shows only when asked to."""
+
+    USUAL: tuple[str, ...] = ()
+    RARE: tuple[str, ...] = ()
+
+    @property
+    def usual(self) -> list[forms.BoundField]:
+        return [self.form[name] for name in self.USUAL]
+
+    @property
+    def rare(self) -> list[forms.BoundField]:
+        return [self.form[name] for name in self.RARE]
+
+    @property
+    def rare_are_used(self) -> bool:
+        return any(field.data for field in self.rare)
+
+
+class NumberFilters(_Folded, PhoneNumberFilter):
     search = django_filters.CharFilter(
         method="filter_text", label="Number or name", max_length=64, widget=_SEARCH
     )
@@ -49,9 +72,7 @@ class NumberFilters(PhoneNumberFilter):
     provider = django_filters.ChoiceFilter(
         choices=Provider.choices, label="Provider", empty_label="Any"
     )
-    assistant = django_filters.ChoiceFilter(
-        method="filter_assistant", label="Assistant", empty_label="Any"
-    )
+    assistant = AssistantFilter()
     sort = django_filters.ChoiceFilter(
         method="filter_nothing",
         label="Sort by",
@@ -78,17 +99,12 @@ class NumberFilters(PhoneNumberFilter):
     )
     assistant_id = assigned = country_code = None
 
-    # Those that a page shows, and those that it shows only when asked to.
     USUAL = ("search", "status", "provider", "assistant", "sort")
     RARE = ("verdict", "unused", "price", "cost_from", "cost_to")
 
     def __init__(self, *args, organization: Organization, **kwargs):
         super().__init__(*args, **kwargs)
-        self.filters["assistant"].extra["choices"] = _assistants(organization)
-
-    def filter_assistant(self, numbers: QuerySet, name: str, value: str) -> QuerySet:
-        wanted = None if value == "none" else int(value)
-        return numbers.filter(assistant=wanted)
+        self.filters["assistant"].of(organization)
 
     def filter_nothing(self, numbers: QuerySet, name: str, value: str) -> QuerySet:
         return numbers  # a sort: see `order`
@@ -112,20 +128,8 @@ class NumberFilters(PhoneNumberFilter):
         chosen = self.form.cleaned_data["sort"]
         return _SORTS[chosen][1] if chosen else NEWEST
 
-    @property
-    def usual(self) -> list[forms.BoundField]:
-        return [self.form[name] for name in self.USUAL]
 
-    @property
-    def rare(self) -> list[forms.BoundField]:
-        return [self.form[name] for name in self.RARE]
-
-    @property
-    def rare_are_used(self) -> bool:
-        return any(field.data for field in self.rare)
-
-
-class PurchaseFilters(PurchaseFilter):
+class _PurchaseFilters(_Folded, PurchaseFilter):
     search = django_filters.CharFilter(
         method="filter_text", label="Number", max_length=64, widget=_SEARCH
     )
@@ -139,7 +143,32 @@ class PurchaseFilters(PurchaseFilter):
         empty_label="Any",
         choices=[("yes", "Needs a person")],
     )
+    assistant = AssistantFilter(method="filter_assistant")
+    by = django_filters.ChoiceFilter(
+        method="filter_by", label="Made by", empty_label="Anybody", choices=_MADE_BY
+    )
     phone_number = needs_attention = None
+
+    USUAL = ("search", "state", "provider", "attention")
+    RARE = ("assistant", "by", "from", "to")
+
+    def __init__(self, *args, organization: Organization, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.filters["assistant"].of(organization)
+
+    def filter_assistant(self, purchases: QuerySet, name: str, value: Any) -> QuerySet:
+        """For whom the number was to be: it may have gone to another since."""
+        return purchases.filter(request__assistant_id=None if value == NOBODY else value.pk)
+
+    def filter_by(self, purchases: QuerySet, name: str, value: str) -> QuerySet:
+        """As the audit's first word about the purchase says."""
+        about = AuditEvent.objects.filter(
+            object_type=Purchase._meta.label,
+            object_id=Cast(OuterRef("pk"), CharField()),
+            organization=OuterRef("organization"),
+        )
+        first = Subquery(about.order_by("pk").values("actor_kind")[:1])
+        return purchases.alias(made_by=first).filter(made_by=value)
 
     def filter_text(self, purchases: QuerySet, name: str, value: str) -> QuerySet:
         return purchases.filter(matching_text(value, "phone_number"))
@@ -148,31 +177,38 @@ class PurchaseFilters(PurchaseFilter):
         return purchases.exclude(needs_attention_at=None)
 
 
+# Their names are words of Python's own.
+_SPAN = {
+    "from": MomentFilter(
+        field_name="claimed_at", lookup_expr="gte", label="From (UTC)", widget=_DAY
+    ),
+    "to": MomentFilter(
+        field_name="claimed_at", lookup_expr="lt", label="To (UTC)", widget=_DAY, after=True
+    ),
+}
+PurchaseFilters = type("PurchaseFilters", (_PurchaseFilters,), _SPAN)
+
+
 class _OfAssistant(django_filters.FilterSet):
     """Whose numbers; as the reports of the API are asked."""
 
     provider = django_filters.ChoiceFilter(
         choices=Provider.choices, label="Provider", empty_label="Any"
     )
-    assistant = django_filters.ChoiceFilter(
-        method="filter_assistant", label="Assistant", empty_label="Any"
-    )
+    assistant = AssistantFilter()
 
     def __init__(self, *args, organization: Organization, **kwargs):
         super().__init__(*args, **kwargs)
-        self.filters["assistant"].extra["choices"] = _assistants(organization)
-
-    def filter_assistant(self, numbers: QuerySet, name: str, value: str) -> QuerySet:
-        return numbers.filter(assistant=None if value == "none" else int(value))
+        self.filters["assistant"].of(organization)
 
     def asked(self) -> dict[str, Any]:
         """What was chosen, by the names of the API's parameters."""
         found = {k: v for k, v in self.form.cleaned_data.items() if v not in (None, "")}
         assistant = found.pop("assistant", None)
-        if assistant == "none":
+        if assistant == NOBODY:
             found["assigned"] = False
         elif assistant:
-            found["assistant_id"] = int(assistant)
+            found["assistant_id"] = assistant.pk
         if "months" in found:
             found["months"] = int(found["months"])
         return found
@@ -196,8 +232,3 @@ class UnusedFilters(_OfAssistant, UnusedFilter):
         widget=forms.NumberInput(attrs={"inputmode": "numeric", "placeholder": DAYS_DEFAULT}),
     )
     assistant_id = assigned = None
-
-
-def _assistants(organization: Organization) -> list[tuple[Any, str]]:
-    names = Assistant.objects.filter(organization=organization).order_by("name", "pk")
-    return [("none", "Nobody"), *names.values_list("pk", "name")]

@@ -5,9 +5,9 @@ from typing import Any
 
 from django import forms
 
-from assistants.models import Assistant
 from burki.errors import InvalidRequest
 from burki.text import is_clean
+from numbers.assistant_field import AssistantField
 from numbers.e164 import is_e164
 from numbers.services.deciding import BOUGHT, NOT_BOUGHT, REASON_MAX
 from numbers.services.requests import FRIENDLY_NAME_MAX
@@ -111,31 +111,21 @@ class NumberForm(forms.Form):
 class AssistantForm(forms.Form):
     """Who answers a number."""
 
-    assistant = forms.ModelChoiceField(
-        Assistant.objects.none(),
-        label="Assistant",
-        required=False,
-        empty_label="Nobody",
-        help_text="Who answers calls to this number",
-        error_messages={"invalid_choice": "Choose an assistant of this organization."},
-    )
+    assistant = AssistantField(required=False, help_text="Who answers calls to this number")
 
     def __init__(self, *args: Any, organization: Organization, **kwargs: Any):
         super().__init__(*args, **kwargs)
-        self.fields["assistant"].queryset = Assistant.objects.filter(
-            organization=organization
-        ).order_by("name", "pk")
+        self.fields["assistant"].of(organization)
 
 
 class ManyForm(AssistantForm):
     """Who answers many numbers: nobody is not what happens when nothing was chosen."""
 
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
-        assistant = self.fields["assistant"]
-        assistant.required, assistant.empty_label = True, "Choose an assistant"
-        assistant.help_text = "Who answers calls to these numbers"
-        assistant.error_messages["required"] = "Choose an assistant. Nothing was assigned."
+    assistant = AssistantField(
+        empty_label="Choose an assistant",
+        help_text="Who answers calls to these numbers",
+        error_messages={"required": "Choose an assistant. Nothing was assigned."},
+    )
 
 
 class NameForm(forms.Form):
@@ -160,10 +150,9 @@ class ConfirmForm(AssistantForm, NameForm):
     """What can still be chosen when a number is confirmed."""
 
     field_order = ("assistant", "friendly_name")
-
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
-        self.fields["assistant"].empty_label = "Nobody yet"
+    assistant = AssistantField(
+        required=False, empty_label="Nobody yet", help_text="Who answers calls to this number"
+    )
 
 
 class DecisionForm(forms.Form):

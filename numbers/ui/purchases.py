@@ -32,9 +32,9 @@ _EVENTS_SHOWN = 50
 def ledger(request: HttpRequest) -> HttpResponse:
     """Every attempt to buy, newest first."""
     rows = Purchase.objects.filter(organization=request.organization)
-    chosen = PurchaseFilters(request.GET, rows)
+    chosen = PurchaseFilters(request.GET, rows, organization=request.organization)
     page = keyset_page(request, chosen.qs if chosen.is_valid() else rows.none())
-    return render(request, "numbers/purchases.html", {"filters": chosen.form, "page": page})
+    return render(request, "numbers/purchases.html", {"chosen": chosen, "page": page})
 
 
 @page(NUMBERS_READ)

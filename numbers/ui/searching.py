@@ -1,8 +1,10 @@
 """Finding a number to buy, and numbers near by one that is gone."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -12,6 +14,7 @@ from django.views.decorators.http import require_safe
 from assistants.models import Assistant
 from burki.errors import BurkiError, InvalidRequest
 from burki.throttling import TooManyRequests, told_to_wait, within_limits
+from numbers.assistant_field import AssistantField
 from numbers.e164 import area_code_of, country_of, number_type_of
 from numbers.exceptions import SearchFailed
 from numbers.services.requests import FRIENDLY_NAME_MAX
@@ -48,10 +51,10 @@ class Wish:
     @classmethod
     def of(cls, request: HttpRequest) -> "Wish":
         """An assistant that the organization does not have is none."""
-        named, assistant = request.GET.get("assistant", ""), None
-        if named.isascii() and named.isdigit() and len(named) < 19:
-            rows = Assistant.objects.filter(organization=request.organization)
-            assistant = rows.filter(pk=int(named)).first()
+        assistant = None
+        if named := request.GET.get("assistant"):
+            with suppress(ValidationError):
+                assistant = AssistantField(organization=request.organization).clean(named)
         name = request.GET.get("friendly_name", "")[:FRIENDLY_NAME_MAX]
         return cls(assistant=assistant, friendly_name=name)
 

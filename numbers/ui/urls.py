@@ -80,6 +80,7 @@ urlpatterns = [
     path("numbers/unused", costs.unused, name="unused-numbers"),
     path("spending", costs.spending, name="spending"),
     path("assistants", assistants.assistants, name="assistants"),
+    path("assistants/options", assistants.options, name="assistant-options"),
     path("assistants/new", assistants.new, name="assistant-new"),
     path("assistants/<int:pk>", assistants.assistant, name="assistant"),
     path("assistants/<int:pk>/edit", assistants.edit, name="assistant-edit"),

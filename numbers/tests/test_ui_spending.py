@@ -53,7 +53,7 @@ def test_months_are_told_by_provider_with_a_forecast(browser, organization):
     number = owned(organization, 3, last, last, monthly="5.00", provider="telnyx")
     paid(organization, 3, last, "2.00", number=number, provider="telnyx")
 
-    page = browser.get("/spending", {"months": 3})
+    page, now = browser.get("/spending", {"months": 3}), name_of(this_month())
 
     assert table(page)[:3] == [
         [f"{name_of(following)} forecast", "$1.15", "$1.00", "$0.00", "2", "$2.15"],

@@ -181,6 +181,19 @@ class AlreadyVerified(BurkiError):
     code = "already_verified"
 
 
+class CalledJustNow(BurkiError):
+    """Nothing was sent: this telephone has only just been made to ring."""
+
+    code = "throttled"
+
+    def __init__(self, phone_number: str, *, retry_after: int):
+        super().__init__(
+            f"{phone_number} was called less than a minute ago. "
+            f"Try again in {retry_after} second{'' if retry_after == 1 else 's'}.",
+            retry_after=retry_after,
+        )
+
+
 class InventoryConflict(BurkiError):
     """What a finding says is not so, or not any more: compare again, and look."""
 

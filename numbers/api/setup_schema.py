@@ -384,8 +384,9 @@ CALLER_IDS = {
     ),
     "add": _operation(
         summary="Verify a caller id",
-        description="Twilio calls the number now, and asks for the code of this answer. The body "
-        "may be JSON or a form, whatever it is labelled.",
+        description="Twilio calls the number now, and asks for the code of this answer. The same "
+        "number is not called twice within a minute, whoever of the organization asks (429). The "
+        "body may be JSON or a form, whatever it is labelled.",
         request=CallerIdRequest,
         request_examples={"A number": {"phone_number": NUMBER, "friendly_name": "Front desk"}},
         answer=CallerIdAnswer,

@@ -1,5 +1,5 @@
 from numbers.models.bulk import BulkItem, BulkPurchase
-from numbers.models.caller_ids import VerifiedCallerId
+from numbers.models.caller_ids import CallerIdCall, VerifiedCallerId
 from numbers.models.fallbacks import FallbackPurchase
 from numbers.models.inbound import (
     Call,
@@ -20,6 +20,7 @@ __all__ = [
     "BulkItem",
     "BulkPurchase",
     "Call",
+    "CallerIdCall",
     "Comparison",
     "Direction",
     "FallbackPurchase",

@@ -36,3 +36,24 @@ class VerifiedCallerId(models.Model):
 
     def __str__(self) -> str:
         return self.phone_number
+
+
+class CallerIdCall(models.Model):
+    """That an organization had a number called to verify it, kept for as long as it must not be
+    called again."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    phone_number = models.CharField(max_length=16, validators=[validate_e164])
+    called_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "phone_number"], name="caller_id_call_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"call of {self.phone_number}"

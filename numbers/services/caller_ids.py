@@ -1,17 +1,27 @@
 """Verified caller ids of an organization's own Twilio account. Never of the platform's: there they
 would be everybody's."""
 
+import math
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db import transaction
+from django.utils import timezone
 
 from burki.errors import InvalidRequest
 from burki.text import plain
 from numbers import clocks
 from numbers.clocks import Deadline
 from numbers.e164 import is_e164
-from numbers.exceptions import NotConfigured, ProviderError, RequestFailed
-from numbers.models import VerifiedCallerId
+from numbers.exceptions import (
+    AlreadyVerified,
+    CalledJustNow,
+    NotConfigured,
+    ProviderError,
+    ProviderRefused,
+    RequestFailed,
+)
+from numbers.models import CallerIdCall, VerifiedCallerId
 from numbers.providers.twilio_caller_ids import CallerId, TwilioCallerIds, Verification
 from numbers.services.accounts import credentials_of, resolve_account
 from numbers.services.lookup import NOT_E164
@@ -20,6 +30,8 @@ from organizations import audit
 from organizations.actors import Actor
 from organizations.models import Organization, Provider, ProviderAccount
 from organizations.permissions import NUMBERS_WRITE
+
+_APART = timedelta(seconds=60)  # two calls to one telephone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,24 +64,65 @@ def add_caller_id(
     *, actor: Actor, organization: Organization, phone_number: str, friendly_name: str
 ) -> Verification:
     """Have Twilio call `phone_number` now; whoever answers types the code that is returned, and
-    the number is verified. A synchronization then shows it here.
+    the number is verified. A synchronization then shows it here. No telephone is made to ring twice
+    within a minute, whoever of the organization asks.
 
-    Raises `PermissionDenied`, `InvalidRequest`, `AlreadyVerified`, and `RequestFailed`.
+    Raises `PermissionDenied`, `InvalidRequest`, `CalledJustNow`, `AlreadyVerified`, and
+    `RequestFailed`.
     """
     actor.require(NUMBERS_WRITE, organization)
     if not is_e164(phone_number):
         raise InvalidRequest(NOT_E164)
     account, twilio = _own_twilio(organization)
-    _tell(account, actor, "caller_id.verifying", phone_number)
+    _begin_call(account, actor, phone_number)
     try:
         return twilio.verify(phone_number, friendly_name)
+    except AlreadyVerified:
+        _forget_call(organization, phone_number)
+        raise
     except ProviderError as error:
+        if isinstance(error, ProviderRefused):
+            _forget_call(organization, phone_number)
         if error.code == "invalid_number":
             raise InvalidRequest(f"Twilio cannot call {phone_number}: it is no number.") from error
-        _tell(account, actor, "caller_id.verification_failed", phone_number, code=error.code)
+        with transaction.atomic(durable=True):
+            audit.record(
+                actor,
+                "caller_id.verification_failed",
+                account,
+                organization=organization,
+                phone_number=phone_number,
+                code=error.code,
+            )
         raise RequestFailed.because_of(
             f"Failed to verify caller ID {phone_number} with twilio", error
         ) from error
+
+
+@transaction.atomic(durable=True)
+def _begin_call(account: ProviderAccount, actor: Actor, phone_number: str) -> None:
+    """Write down that the number is called now. Raises `CalledJustNow`."""
+    organization = lock_organization(account.organization_id)  # of several at once, one may
+    now = timezone.now()
+    calls = CallerIdCall.objects.filter(organization=organization)
+    calls.filter(called_at__lte=now - _APART).delete()
+    last = calls.filter(phone_number=phone_number).first()
+    if last is not None:
+        left = (last.called_at + _APART - now).total_seconds()
+        raise CalledJustNow(phone_number, retry_after=min(math.ceil(left), _APART.seconds))
+    CallerIdCall.objects.create(organization=organization, phone_number=phone_number, called_at=now)
+    audit.record(
+        actor,
+        "caller_id.verifying",
+        account,
+        organization=organization,
+        phone_number=phone_number,
+    )
+
+
+def _forget_call(organization: Organization, phone_number: str) -> None:
+    """Twilio said no, so nothing rang."""
+    CallerIdCall.objects.filter(organization=organization, phone_number=phone_number).delete()
 
 
 def _own_twilio(organization: Organization) -> tuple[ProviderAccount, TwilioCallerIds]:
@@ -122,10 +175,3 @@ def _record(account: ProviderAccount, listed: dict[str, CallerId], actor: Actor)
             removed=len(gone),
         )
     return CallerIdsSynced(listed=len(listed), added=added, removed=len(gone))
-
-
-@transaction.atomic(durable=True)
-def _tell(account: ProviderAccount, actor: Actor, action: str, number: str, **facts) -> None:
-    audit.record(
-        actor, action, account, organization=account.organization, phone_number=number, **facts
-    )

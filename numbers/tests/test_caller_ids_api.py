@@ -1,10 +1,20 @@
 """Verified caller ids: numbers of others that an organization's own account may call from."""
 
+from datetime import timedelta
+from functools import partial
+
 import pytest
 from django.db import connection
+from django.db.models import F
 
-from burki.testing import make_client, make_organization, make_twilio_account, orders_sent
-from numbers.models import PhoneNumber, VerifiedCallerId
+from burki.testing import (
+    in_threads,
+    make_client,
+    make_organization,
+    make_twilio_account,
+    orders_sent,
+)
+from numbers.models import CallerIdCall, PhoneNumber, VerifiedCallerId
 from numbers.providers import twilio_caller_ids
 from numbers.tests.inventories import account_of, changes_sent
 from organizations.models import AuditEvent
@@ -102,8 +112,57 @@ def test_a_body_that_is_too_large_or_of_another_kind_calls_nobody(client, sandbo
     assert sandbox.requests() == []
 
 
+def a_minute_passes() -> None:
+    CallerIdCall.objects.update(called_at=F("called_at") - timedelta(seconds=60))
+
+
+def test_a_telephone_rings_once_a_minute_at_most(client, organization, other_organization, sandbox):
+    sandbox.add_fault(method="POST", path=PATH, action="drop")  # perhaps it rang
+    assert add(client).status_code == 500
+    sandbox.clear_requests()
+    another = make_client(organization)
+    events = AuditEvent.objects.count()
+
+    again = add(client)
+    other_key = add(another, friendly_name="Another")
+
+    for response in (again, other_key):
+        wait = int(response["Retry-After"])
+        assert (response.status_code, 1 <= wait <= 60) == (429, True)
+        assert response.json() == {
+            "detail": f"{CALLER} was called less than a minute ago. Try again in {wait} seconds.",
+            "code": "throttled",
+        }
+    assert (sandbox.requests(), AuditEvent.objects.count()) == ([], events)
+    assert add(client, "+14155550778").status_code == 200
+    assert add(make_client(other_organization)).status_code == 200
+    a_minute_passes()
+    assert add(client).status_code == 200
+    assert set(CallerIdCall.objects.values_list("phone_number", "organization")) == {
+        (CALLER, organization.pk), (CALLER, other_organization.pk),
+    }  # fmt: skip
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_ask_at_once_one_makes_it_ring(client, organization, sandbox):
+    clients = [client, *(make_client(organization) for _ in range(3))]
+
+    answers = in_threads(*(partial(add, one) for one in clients))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 429, 429, 429]
+    assert len(changes_sent(sandbox)) == 1
+
+
+def test_what_twilio_refused_did_not_ring_and_may_be_asked_again(client, sandbox):
+    sandbox.add_fault(method="POST", path=PATH, status=401)
+    assert add(client).json()["code"] == "invalid_credentials"
+
+    assert add(client).status_code == 200
+
+
 def test_a_number_that_is_verified_already_says_so(client, sandbox):
     add(client)
+    a_minute_passes()
 
     response = add(client)
 

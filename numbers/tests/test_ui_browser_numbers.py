@@ -121,7 +121,7 @@ def test_a_bought_number_answers(site, open_page, script, provider, assistant, a
     row = page.locator("section", has=page.get_by_role("heading", name="Calls and messages"))
     row = row.get_by_role("listitem").filter(has_text="Call from +1 415-555-0199")
     if script:  # the page learns of it by itself
-        expect(row.get_by_text("Ended")).to_be_visible()
+        expect(row.get_by_text("Ended")).to_be_visible(timeout=30_000)
     else:
         wait_until(lambda: page.reload() and row.get_by_text("Ended").count(), "it is in the list")
     expect(row).to_have_count(1)

@@ -24,7 +24,7 @@ from numbers.tests.pages import (
     told,
     words,
 )
-from numbers.tests.rows import make_number
+from numbers.tests.rows import NOON, make_number
 from numbers.tests.test_sandbox_lines import line  # noqa: F401
 from organizations.models import AuditEvent
 
@@ -195,12 +195,31 @@ def test_a_try_that_we_refused_is_not_waited_for(browser, organization, settings
     kept = {"number": number.pk, "what": "call", "at": timezone.now().isoformat(), "answer": "",
             "url": "https://burki.test/twiml", "commands": "", "call_id": "CA1"}  # fmt: skip
 
-    for status, waits in ((403, False), (200, True)):
+    for status, waits, asked in ((403, False, 286), (200, True, 204)):  # 286: ask no more
         session["tried"] = kept | {"status": status}
         session.save()
         page = text(page_of(browser, number))
         assert ("?tried=" in page, "on the way" in page) == (waits, waits)
         assert ("Nothing has reached this number yet." in page) is not waits
+        again = browser.get(f"/numbers/{number.pk}?tried=", headers={"HX-Request": "true"})
+        assert again.status_code == asked
+
+
+def test_a_call_that_was_turned_away_is_followed_to_its_end(browser, organization, settings):
+    settings.SANDBOX = True
+    number = make_number(organization, 1)
+    call = make_call(number, call_id="CA1", status="refused")
+    session = browser.session
+    session["tried"] = {"number": number.pk, "what": "call", "at": timezone.now().isoformat(),
+                        "answer": "", "url": "", "commands": "", "call_id": "CA1",
+                        "status": 200}  # fmt: skip
+    session.save()
+    ask = re.search(r'hx-get="([^"]+tried=refused)"', text(page_of(browser, number)))[1]
+
+    Call.objects.filter(pk=call.pk).update(ended_at=NOON)  # and still refused
+
+    assert browser.get(ask, headers={"HX-Request": "true"})["HX-Refresh"] == "true"
+    assert "?tried=" not in text(page_of(browser, number))
 
 
 def test_outside_the_sandbox_nothing_is_tried(browser, organization, settings):

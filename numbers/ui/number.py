@@ -8,7 +8,7 @@ from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST, require_safe
-from django_htmx.http import HttpResponseClientRefresh
+from django_htmx.http import HttpResponseClientRefresh, HttpResponseStopPolling
 
 from burki.errors import BurkiError, sentence
 from burki.paging import merged_page
@@ -42,15 +42,19 @@ def number(request: HttpRequest, pk: int) -> HttpResponse:
     that was `tried` with how far that was."""
     found = number_of(request, pk)
     if request.htmx and "seen" in request.GET:
-        return _refreshed_if(request.GET["seen"] != found.status)
+        same = request.GET["seen"] == found.status
+        return HttpResponse(status=204) if same else HttpResponseClientRefresh()
     if request.htmx and "tried" in request.GET:
-        tried = last_try(request, found)
-        return _refreshed_if(tried is not None and tried["state"] != request.GET["tried"])
+        return _followed(last_try(request, found), request.GET["tried"])
     return number_page(request, found)
 
 
-def _refreshed_if(changed: bool) -> HttpResponse:
-    return HttpResponseClientRefresh() if changed else HttpResponse(status=204)
+def _followed(tried: dict[str, Any] | None, seen: str) -> HttpResponse:
+    """For the page that has seen so much of a try: nothing new, something new, or no more."""
+    if tried is not None and tried["state"] != seen:
+        return HttpResponseClientRefresh()
+    follow = tried is not None and tried["follow"]
+    return HttpResponse(status=204) if follow else HttpResponseStopPolling()
 
 
 def number_page(

@@ -95,7 +95,8 @@ def _kept(tried: Tried) -> dict[str, Any]:
 
 def last_try(request: HttpRequest, found: PhoneNumber) -> dict[str, Any] | None:
     """What the last try of this number by this person brought. `state` is how far its record is,
-    "" before the worker has made one; its page asks again while it is to `follow`."""
+    "" before the worker has made one and "over" at the end; a page asks again while it is to
+    `follow`."""
     kept = request.session.get(_KEPT)
     if not kept or kept["number"] != found.pk:
         return None
@@ -107,7 +108,7 @@ def last_try(request: HttpRequest, found: PhoneNumber) -> dict[str, Any] | None:
     heard = 200 <= kept["status"] < 300  # else nothing was written down, and never will be
     return kept | {
         "at": at,
-        "state": record.status if record else "",
+        "state": "over" if over else record.status if record else "",
         "missing": heard and record is None,
         "follow": heard and not over and timezone.now() - at < _FOLLOWED,
     }

@@ -9,6 +9,7 @@ from procrastinate.contrib.django import app
 from rest_framework.test import APIClient
 
 from burki import testing
+from burki.tests import database
 from burki.tests.contract import contract
 from numbers.providers import http as provider_http
 from numbers.sandbox import SandboxServer
@@ -22,6 +23,13 @@ def pytest_runtest_makereport(item, call):
     if report.skipped and os.environ.get("REQUIRE_ALL"):
         report.outcome, report.longrepr = "failed", f"skipped: {report.longrepr}"
     return report
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings, django_db_blocker):
+    """A copy of a migrated database, instead of all migrations in every process."""
+    with django_db_blocker.unblock():
+        connection.settings_dict["TEST"]["TEMPLATE"] = database.template()
 
 
 @pytest.fixture(scope="session")

@@ -35,6 +35,8 @@ def django_db_modify_db_settings(django_db_modify_db_settings, django_db_blocker
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
     """As pytest-django's; and at the end nobody is left connected, so that it can be dropped."""
+    with django_db_blocker.unblock():
+        database.flush_quickly()
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(

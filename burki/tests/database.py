@@ -68,3 +68,27 @@ def _connected_to(name: str) -> Iterator[None]:
 def _leave() -> None:
     connection.close()
     connection.close_pool()
+
+
+# Django fills them after every flush with what is in them already.
+_ALWAYS_THE_SAME = {"django_content_type", "auth_permission"}
+
+
+def flush_quickly() -> None:
+    """Empty tables after a test by deleting their few rows: making all tables and indexes anew, as
+    TRUNCATE does, takes far longer. As it does, this waits for whoever still writes. It goes around
+    triggers, which only a superuser may; anybody else has Django's own way."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+        if cursor.fetchone() != (True,):
+            return
+
+    def sql_flush(style, tables: list[str], **options) -> list[str]:
+        names = [connection.ops.quote_name(one) for one in tables if one not in _ALWAYS_THE_SAME]
+        return [
+            f"LOCK TABLE {', '.join(names)} IN ACCESS EXCLUSIVE MODE",
+            "SET LOCAL session_replication_role = replica",
+            "; ".join(f"DELETE FROM {name}" for name in names),
+        ]
+
+    connection.ops.sql_flush = sql_flush

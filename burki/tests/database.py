@@ -24,6 +24,7 @@ def template() -> str:
     """
     wanted = f"{_PREFIX}{_fingerprint()}"
     with connection._nodb_cursor() as cursor:
+        cursor.execute("SET lock_timeout = 0")  # another may take long to build it
         cursor.execute("SELECT pg_advisory_lock(%s)", [_LOCK])  # until this connection ends
         cursor.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [_PREFIX])
         found = {name for (name,) in cursor.fetchall()}

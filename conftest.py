@@ -9,6 +9,7 @@ from procrastinate.contrib.django import app
 from rest_framework.test import APIClient
 
 from burki import testing
+from burki.tests import database
 from burki.tests.contract import contract
 from numbers.providers import http as provider_http
 from numbers.sandbox import SandboxServer
@@ -25,8 +26,17 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings, django_db_blocker):
+    """A copy of a migrated database, instead of all migrations in every process."""
+    with django_db_blocker.unblock():
+        connection.settings_dict["TEST"]["TEMPLATE"] = database.template()
+
+
+@pytest.fixture(scope="session")
 def django_db_setup(django_db_setup, django_db_blocker):
     """As pytest-django's; and at the end nobody is left connected, so that it can be dropped."""
+    with django_db_blocker.unblock():
+        database.flush_quickly()
     yield
     with django_db_blocker.unblock(), connection.cursor() as cursor:
         cursor.execute(

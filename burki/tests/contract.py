@@ -7,9 +7,8 @@ from functools import cached_property
 from typing import Any
 
 import jsonschema_rs
-import yaml
 
-from burki.docs import DESCRIPTION
+from burki import docs
 from burki.openapi import HEADERS
 from burki.openapi_schema import V1
 
@@ -21,9 +20,7 @@ class Contract:
 
     @cached_property
     def document(self) -> dict[str, Any]:
-        # The C loader takes a tenth of the time, and is not on every machine.
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        return yaml.load(DESCRIPTION.read_text(encoding="utf-8"), loader)
+        return docs.document()
 
     @cached_property
     def _paths(self) -> list[tuple[re.Pattern, dict[str, Any]]]:

@@ -382,23 +382,27 @@ def test_nothing_of_another_organization_is_told(client, other_organization):
     assert [rows(client, name) for name in REPORTS] == [[], [], []]
 
 
-@pytest.mark.parametrize("ending", ["", ".csv"])
-@pytest.mark.parametrize("name", REPORTS)
-def test_two_hundred_rows_cost_as_many_queries_as_ten(client, organization, name, ending):
-    address = f"/phone-numbers/reports/{name}{ending}"
-    client.get(address)  # the key's first use is noted
+def test_two_hundred_rows_cost_as_many_queries_as_ten(client, organization):
+    reports = [f"/phone-numbers/reports/{name}{end}" for name in REPORTS for end in ("", ".csv")]
+    client.get(reports[0])  # the key's first use is noted
 
-    def queries(first: int, count: int) -> int:
+    def queries(first: int, count: int) -> dict[str, int]:
         for line in range(first, first + count):
             assistant = make_assistant(organization, f"Assistant {line}")
             number = quiet(organization, line, 90, assistant=assistant)
             paid(organization, line + 1, timezone.now(), number=number)
             offered(organization, f"+1{200 + line}5550001", "1.15")
-        with CaptureQueriesContext(connection) as asked:
-            assert client.get(address).status_code == 200
-        return len(asked)
+        asked = {}
+        for address in reports:
+            with CaptureQueriesContext(connection) as captured:
+                assert client.get(address).status_code == 200
+            asked[address] = len(captured)
+        return asked
 
-    assert queries(0, 10) == queries(10, 190) <= 6
+    few, many = queries(0, 10), queries(10, 190)
+
+    assert many == few
+    assert max(many.values()) <= 6
 
 
 @pytest.mark.parametrize("formula", ["=1+1", "@SUM(A1)", "-1+1", "+1+1", "\t=1", "+1415555\n=1"])

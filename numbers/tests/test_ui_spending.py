@@ -374,19 +374,24 @@ def test_the_overview_leads_to_unused_numbers_and_to_spending(browser, organizat
     assert "active, and no call or message for 30 days" in words(browser.get("/"))
 
 
-@pytest.mark.parametrize("address", ["/spending", "/numbers/unused", "/numbers/unused?days=0"])
-def test_two_hundred_rows_cost_as_many_queries_as_ten(organization, address):
+def test_two_hundred_rows_cost_as_many_queries_as_ten(organization):
     browser = make_browser(organization, "owner")
 
-    def queries(first: int, count: int) -> int:
+    def queries(first: int, count: int) -> dict[str, int]:
         for line in range(first, first + count):
             assistant = make_assistant(organization, f"Assistant {line}")
             number = quiet(organization, line, 90, assistant=assistant)
             paid(organization, line + 1, timezone.now(), number=number)
             offered(organization, f"+1{200 + line}5550001", "1.15")
-        with CaptureQueriesContext(connection) as asked:
-            page = browser.get(address)
-        assert len(page.content) < 150_000
-        return len(asked)
+        asked = {}
+        for address in ("/spending", "/numbers/unused", "/numbers/unused?days=0"):
+            with CaptureQueriesContext(connection) as captured:
+                page = browser.get(address)
+            assert len(page.content) < 150_000
+            asked[address] = len(captured)
+        return asked
 
-    assert queries(0, 10) == queries(10, 190) <= 13
+    few, many = queries(0, 10), queries(10, 190)
+
+    assert many == few
+    assert max(many.values()) <= 13

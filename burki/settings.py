@@ -75,6 +75,9 @@ MIDDLEWARE = [
     "burki.middleware.RequestLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # Pages hold secrets, so BREACH was thought of: Django masks its CSRF tokens anew in each answer
+    # and pads what it compresses by a random length, and what is shown once is in one answer.
+    "django.middleware.gzip.GZipMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

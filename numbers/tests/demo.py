@@ -10,8 +10,11 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.tokens import default_token_generator
 from django.db import connection, transaction
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import urlsafe_base64_encode
 
 from assistants.models import Assistant
 from burki.errors import BurkiError
@@ -79,6 +82,7 @@ class Demo:
     event: str
     key: int
     member: int
+    set_password: str  # an address
 
 
 def furnish(world: World) -> Demo:
@@ -123,9 +127,8 @@ def stock() -> dict[str, Any]:
     agent = User.objects.create_user(AGENT, STAFF[1], full_name="Lena Brandt")
     Membership.objects.create(organization=agency, user=agent, role="owner")
     Membership.objects.create(organization=office, user=agent, role="viewer")
-    Membership.objects.create(
-        organization=office, user=User.objects.create_user("new@northwind.example"), role="member"
-    )
+    invited = User.objects.create_user("new@northwind.example")
+    Membership.objects.create(organization=office, user=invited, role="member")
     User.objects.create_superuser(*STAFF, full_name="Operator")
     actor = Actor.for_user(people[ADMIN].user)
     assistants = {
@@ -165,6 +168,7 @@ def stock() -> dict[str, Any]:
         "endpoint": endpoint.pk,
         "key": key.pk,
         "member": people[MEMBER].pk,
+        "set_password": _set_password(invited),
         "bulk_done": _bulk(office, _BULK, "512"),
         **purchases,
     }
@@ -189,6 +193,11 @@ def look() -> dict[str, Any]:
         "event": str(delivered.event_id),
         "bulk_running": _bulk(office, _BULK_RUNNING, "303"),
     }
+
+
+def _set_password(user: User) -> str:
+    uid, token = urlsafe_base64_encode(str(user.pk).encode()), default_token_generator
+    return reverse("set-password", args=[uid, token.make_token(user)])
 
 
 def _endpoint(office: Organization) -> EventEndpoint:

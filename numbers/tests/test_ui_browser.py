@@ -1,124 +1,48 @@
 """The staff pages in a real browser, at real processes: server, sandbox and a worker that settles.
 
-With and without JavaScript, wide and narrow, light and dark; no error in the console, nothing that
-the Content-Security-Policy forbids, no serious finding of axe-core.
+With and without JavaScript, wide and narrow; no error in the console, nothing that the
+Content-Security-Policy forbids, nothing asked of others.
 """
 
-import os
 import re
-from pathlib import Path
 
 import pytest
-from django.conf import settings
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import expect
 
-from burki.tests.processes import STAFF, Web, World, running_world
+from burki.tests.processes import running_world
+from numbers.tests.browser import (
+    CLOCK_SCALE,
+    SETTLE_CLOCK_SCALE,
+    browsing,
+    buy,
+    confirm_address,
+    need_tools,
+    sign_in,
+)
 
 pytestmark = pytest.mark.slow
 
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-AXE = settings.BASE_DIR / ".tools/node_modules/axe-core/axe.min.js"
-CLOCK_SCALE, SETTLE_CLOCK_SCALE = 0.4, 0.1
-MEMBER, ADMIN, OWNER, NEW, TWO = (
-    f"{name}@example.com" for name in ("member", "admin", "owner", "new", "two")
+MEMBER, ADMIN, VIEWER, TWO = (
+    f"{name}@example.com" for name in ("member", "admin", "viewer", "two")
 )
-SERIOUS = {"serious", "critical"}
-
-
-class Site:
-    def __init__(self, world: World, web: Web, browser: Browser):
-        self.world, self.web, self.browser = world, web, browser
-        self._signed_in: dict[str, dict] = {}
-
-    def context(self, email: str = "", **over) -> BrowserContext:
-        """A window of its own; with an `email`, of somebody who is signed in."""
-        if email and email not in self._signed_in:
-            context = self.context()
-            sign_in(context.new_page(), email)
-            self._signed_in[email] = context.storage_state()
-            context.close()
-        context = self.browser.new_context(
-            base_url=self.web.url, storage_state=self._signed_in.get(email), **over
-        )
-        context.set_default_timeout(15_000)
-        return context
-
-    def number(self, provider: str, digits: str = "") -> str:
-        return self.world.attempt(provider, digits).phone_number
 
 
 @pytest.fixture(scope="module")
 def site():
-    """The browser lives as long as this module: while it does, nothing else can run asyncio."""
-    if not CHROMIUM.exists() or not AXE.exists():
-        pytest.skip("`make tools` installs Chromium and axe-core.")
+    need_tools()
     with running_world(CLOCK_SCALE, SETTLE_CLOCK_SCALE) as world:
-        world.make_tenants(Acme={}, Fresh={"accounts": False}, Globex={})
+        world.make_tenants(Acme={}, Globex={})
         for tenant, role, email in (
             ("Acme", "member", MEMBER),
             ("Acme", "admin", ADMIN),
-            ("Acme", "owner", OWNER),
-            ("Fresh", "admin", NEW),
+            ("Acme", "viewer", VIEWER),
             ("Acme", "viewer", TWO),
             ("Globex", "owner", TWO),
         ):
             world.make_member(tenant, email, role)
         world.manage("create_assistant", "--organization", "acme", "Front desk")
-        with world.web() as web, world.worker(), sync_playwright() as driver:
-            browser = driver.chromium.launch(
-                executable_path=str(CHROMIUM),
-                args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-            )
-            try:
-                yield Site(world, web, browser)
-            finally:
-                browser.close()
-
-
-@pytest.fixture
-def open_page(site):
-    """Opens a page; at the end nothing had gone wrong in any of them and nothing had been asked of
-    another host. `expected` are statuses that the console reports as failures and are none."""
-    contexts, troubles = [], []
-
-    def open_(email: str = "", *, expected: tuple[int, ...] = (), **over) -> Page:
-        context = site.context(email, **over)
-        contexts.append(context)
-        page = context.new_page()
-
-        def on_console(message) -> None:
-            known = any(f"status of {status}" in message.text for status in expected)
-            if message.type in ("error", "warning") and not known:
-                troubles.append(message.text)
-
-        page.on("console", on_console)
-        page.on("pageerror", lambda error: troubles.append(str(error)))
-        page.on(
-            "request",
-            lambda request: (
-                None if request.url.startswith(site.web.url) else troubles.append(request.url)
-            ),
-        )
-        return page
-
-    yield open_
-    for context in contexts:
-        context.close()
-    assert troubles == []
-
-
-def sign_in(page: Page, email: str) -> None:
-    page.goto("/sign-in")
-    page.get_by_label("E-mail address").fill(email)
-    page.get_by_label("Password").fill(STAFF[1])
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(re.compile(r"/(?!sign-in)[^/]*$|/organizations/switch$"))
-
-
-def buy(page: Page, provider: str, number: str) -> None:
-    page.goto(f"/buy/confirm?provider={provider}&phone_number={number.replace('+', '%2B')}")
-    page.get_by_role("button", name="Buy number for").click()
-    page.wait_for_url(re.compile("/purchases/"))
+        with world.web() as web, world.worker(), browsing(world, web) as site:
+            yield site
 
 
 # --- The main path --------------------------------------------------------------------------------
@@ -169,7 +93,7 @@ def test_with_the_keyboard_alone(site, open_page):
     page.goto("/")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
-    page.goto(f"/buy/confirm?provider=twilio&phone_number={number.replace('+', '%2B')}")
+    page.goto(confirm_address("twilio", number))
     page.get_by_label("Name").focus()
     page.keyboard.type("By keyboard")
     page.keyboard.press("Tab")
@@ -183,8 +107,7 @@ def test_with_the_keyboard_alone(site, open_page):
 def test_an_impatient_person_clicks_twice_goes_back_and_clicks_again(site, open_page):
     page = open_page(MEMBER)
     attempt = site.world.attempt("twilio")
-    number = attempt.phone_number.replace("+", "%2B")
-    page.goto(f"/buy/confirm?provider=twilio&phone_number={number}")
+    page.goto(confirm_address("twilio", attempt.phone_number))
     page.get_by_role("button", name="Buy number for").dblclick()
     page.wait_for_url(re.compile("/purchases/"))
     result = page.url
@@ -201,8 +124,7 @@ def test_an_impatient_person_clicks_twice_goes_back_and_clicks_again(site, open_
 def test_a_form_that_is_sent_twice_without_a_script_is_one_order(site, open_page):
     page = open_page(MEMBER, java_script_enabled=False)
     attempt = site.world.attempt("telnyx")
-    number = attempt.phone_number.replace("+", "%2B")
-    page.goto(f"/buy/confirm?provider=telnyx&phone_number={number}")
+    page.goto(confirm_address("telnyx", attempt.phone_number))
     page.get_by_role("button", name="Buy number for").dblclick()
     page.wait_for_url(re.compile("/purchases/"))
 
@@ -283,80 +205,83 @@ def test_switching_the_organization(site, open_page):
     page.wait_for_url(re.compile("/sign-in"))
 
 
-# --- For everybody --------------------------------------------------------------------------------
+# --- Stale pages, and pages sent by hand ----------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def addresses(site) -> dict[str, str]:
-    """Every kind of page, with something on it."""
-    context = site.context(ADMIN)
-    page = context.new_page()
-    found = {}
-    for name, provider, digits in (
-        ("bought", "twilio", ""),
-        ("refused", "telnyx", "0001"),
-        ("in doubt", "twilio", "0011"),
-    ):
-        buy(page, provider, site.number(provider, digits))
-        found[name] = page.url
-    page.get_by_role("button", name="Look at Twilio now").click()
-    found["decide"] = page.url
-    page.goto(found["bought"])
-    page.get_by_role("link", name="See the number").click()
-    found["number"] = page.url
-    # The session knows now what was seen.
-    site._signed_in[ADMIN] = context.storage_state()
-    context.close()
-    fresh = site.number("telnyx").replace("+", "%2B")
-    return found | {
-        "overview": "/",
-        "search": "/buy",
-        "results": "/buy?area_code=415",
-        "wrong search": "/buy?area_code=4",
-        "exact": "/buy/confirm?provider=twilio&phone_number=1",
-        "confirm": f"/buy/confirm?provider=telnyx&phone_number={fresh}",
-        "purchases": "/purchases",
-        "spending": "/spending",
-        "unused numbers": "/numbers/unused?days=0",
-        "no purchases": "/purchases?search=999999",
-        "wrong filter": "/purchases?state=x",
-        "numbers": "/numbers",
-        "not found": "/numbers/999999",
-        "credentials": "/settings/credentials",
-        "add credentials": "/settings/credentials/add/telnyx",
-        "keys": "/settings/api-keys",
-        "new key": "/settings/api-keys/new",
-        "organization": "/settings/organization",
-        "account": "/account",
-        "password": "/account/password",
-        "two-factor": "/account/two-factor",
+def test_two_tabs_going_back_and_reloading_are_one_purchase(site, open_page):
+    """Both tabs were opened before anything was bought."""
+    first = open_page(MEMBER)
+    attempt = site.world.attempt("twilio")
+    stale = first.context.new_page()
+    for tab in (first, stale):
+        tab.goto(confirm_address("twilio", attempt.phone_number))
+        expect(tab.get_by_role("button", name="Buy number for")).to_be_visible()
+
+    first.get_by_role("button", name="Buy number for").click()
+    first.wait_for_url(re.compile("/purchases/"))
+    result = first.url
+    stale.get_by_role("button", name="Buy number for").click()
+    stale.wait_for_url(re.compile("/purchases/"))
+    assert stale.url == result
+
+    first.reload()
+    expect(first.get_by_role("heading", name="Bought. $1.15")).to_be_visible()
+    first.go_back()
+    expect(first.get_by_text("Your organization already has")).to_be_visible()
+    expect(first.get_by_role("button", name="Buy number for")).to_have_count(0)
+    assert site.world.posts(attempt) == 1
+    site.world.assert_inventories_agree(attempt)
+
+
+def test_going_back_without_a_script_and_sending_the_old_form_again_buys_nothing_new(
+    site, open_page
+):
+    """As a browser does that keeps the page: the same form, with the same key."""
+    page = open_page(MEMBER, java_script_enabled=False)
+    attempt = site.world.attempt("telnyx")
+    page.goto(confirm_address("telnyx", attempt.phone_number))
+    form = page.locator("form:has([name=quote])")
+    sent = {
+        name: form.locator(f"input[name={name}]").input_value()
+        for name in ("csrfmiddlewaretoken", "quote")
     }
+    page.get_by_role("button", name="Buy number for").click()
+    page.wait_for_url(re.compile("/purchases/"))
+
+    again = page.context.request.post("/buy/confirm", form=sent | {"assistant": ""})
+
+    assert again.url == page.url
+    assert "Bought. $1.00 today" in again.text()
+    assert site.world.posts(attempt) == 1
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
-def test_no_page_has_a_serious_finding_of_axe(site, addresses, scheme, width):
-    source, found, wide = AXE.read_text(), [], []
-    over = {"color_scheme": scheme, "viewport": {"width": width, "height": 800}}
-    visits = [(ADMIN, name, address) for name, address in addresses.items()]
-    visits += [("", "sign in", "/sign-in"), (NEW, "first steps", "/")]
-    visits += [("", "forgot password", "/forgot-password"), (OWNER, "members", "/settings/members")]
-    visits += [(OWNER, "add member", "/settings/members/add")]
-    visits += [(TWO, "switch", "/organizations/switch"), (TWO, "not allowed", "/buy/confirm")]
-    for email, name, address in visits:
-        context = site.context(email, **over)
-        page = context.new_page()
-        page.goto(address, wait_until="networkidle")
-        page.evaluate(source)
-        told = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        found += [
-            (name, violation["id"], [node["target"] for node in violation["nodes"]][:3])
-            for violation in told["violations"]
-            if violation["impact"] in SERIOUS
-        ]
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            wide.append(name)
-        context.close()
+def test_a_viewer_sees_no_buying_and_gets_403_when_sending_by_hand(site, open_page):
+    attempt = site.world.attempt("twilio")
+    member = open_page(MEMBER)
+    member.goto(confirm_address("twilio", attempt.phone_number))
+    quote = member.locator("input[name=quote]").input_value()
+    page = open_page(VIEWER)
+    for address in ("/", "/numbers", "/purchases", "/assistants"):
+        page.goto(address)
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+        expect(page.get_by_role("link", name=re.compile("Buy"))).to_have_count(0)
+    page.goto("/account")
+    token = page.locator("input[name=csrfmiddlewaretoken]").first.input_value()
 
-    assert found == []
-    assert wide == []
+    sent = {"csrfmiddlewaretoken": token, "quote": quote, "assistant": ""}
+    answer = page.context.request.post("/buy/confirm", form=sent)
+
+    assert answer.status == 403
+    assert "Your role does not allow this" in answer.text()
+    assert site.world.posts(attempt) == 0
+
+
+# --- The description of the API -------------------------------------------------------------------
+
+
+def test_the_description_of_the_api_opens(site, open_page):
+    page = open_page()
+    page.goto("/docs")
+
+    operation = page.locator(".opblock", has_text="/phone-numbers/purchase").first
+    expect(operation).to_be_visible(timeout=60_000)

@@ -1,75 +1,39 @@
 """The Django admin in a real browser: buying for two assistants at once, and every page under the
 strict Content-Security-Policy, with nothing wrong in the console and nothing asked of others."""
 
-import os
 import re
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from burki.tests.processes import STAFF, running_world
+from numbers.tests.browser import CLOCK_SCALE, SETTLE_CLOCK_SCALE, Examiner, browsing, need_tools
 
 pytestmark = pytest.mark.slow
-
-CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
-
-
-class Site:
-    def __init__(self, world, web, browser):
-        self.world, self.web, self.browser = world, web, browser
 
 
 @pytest.fixture(scope="module")
 def site():
-    """The browser lives as long as this module: while it does, nothing else can run asyncio."""
-    if not CHROMIUM.exists():
-        pytest.skip("`make tools` installs Chromium.")
-    with running_world(0.4, 0.1) as world:
+    need_tools()
+    with running_world(CLOCK_SCALE, SETTLE_CLOCK_SCALE) as world:
         world.make_tenants(Acme={}, Globex={})
         world.make_staff()
         for name in ("Front desk", "Sales"):
             world.manage("create_assistant", "--organization", "acme", name)
-        with world.web() as web, sync_playwright() as driver:
-            browser = driver.chromium.launch(
-                executable_path=str(CHROMIUM),
-                args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-            )
-            try:
-                yield Site(world, web, browser)
-            finally:
-                browser.close()
+        with world.web() as web, browsing(world, web) as site:
+            yield site
 
 
 @pytest.fixture
-def page(site):
-    """Staff, signed in; at the end nothing was wrong with any page."""
-    context = site.browser.new_context(base_url=site.web.url)
-    context.set_default_timeout(15_000)
-    page, troubles = context.new_page(), []
-    page.on(
-        "console",
-        lambda message: (
-            troubles.append(f"{page.url}: {message.text}")
-            if message.type in ("error", "warning")
-            else None
-        ),
-    )
-    page.on("pageerror", lambda error: troubles.append(f"{page.url}: {error}"))
-    page.on(
-        "request",
-        lambda request: (
-            None if request.url.startswith(site.web.url) else troubles.append(request.url)
-        ),
-    )
+def page(open_page):
+    """Of staff who have signed in at the admin's own address."""
+    page = open_page()
     page.goto("/admin/login/")
     page.locator("#id_username").fill(STAFF[0])
     page.locator("#id_password").fill(STAFF[1])
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url("**/admin/")
-    yield page
-    context.close()
-    assert troubles == []
+    return page
 
 
 def go_for_all(page: Page, action: str) -> None:
@@ -164,3 +128,45 @@ def test_releasing_asks_first(site, page):
 
     expect(page.get_by_text(f"{attempt.phone_number} is released.")).to_be_visible()
     site.world.assert_inventories_agree(attempt)
+
+
+def test_our_own_pages_of_the_admin_have_no_serious_finding(site, page):
+    """Between Django's header and its side bar, which are Django's."""
+    examiner = Examiner()
+
+    def examine(name: str) -> None:
+        examiner.examine(page, name, part="#content")
+
+    attempt, lost = site.world.attempt("telnyx"), site.world.attempt("twilio", "0011")
+    page.goto("/admin/numbers/phonenumber/purchase/")
+    expect(page.locator(".select2-container")).to_be_visible()
+    examine("for whom")
+    for wanted in (attempt, lost):
+        page.goto("/admin/assistants/assistant/")
+        page.get_by_role("row", name=re.compile("Sales")).get_by_role("checkbox").check()
+        page.get_by_label("Action:").select_option("Purchase number")
+        page.get_by_role("button", name="Go").click()
+        page.wait_for_url(re.compile("/purchase/"))
+        if wanted == attempt:
+            page.get_by_label("Area code").fill("212")
+            page.get_by_role("button", name="Search numbers").click()
+            expect(page.get_by_role("button", name="Choose").first).to_be_visible()
+            examine("choose")
+            page.get_by_role("button", name="Continue").click()
+            examine("choose, with an error")
+        page.get_by_label("Provider").select_option(wanted.provider.title())
+        page.get_by_label("Phone number").fill(wanted.phone_number)
+        page.get_by_role("button", name="Continue").click()
+        expect(page.get_by_role("button", name="Buy 1 number")).to_be_visible()
+        examine("confirm")
+        page.get_by_role("button", name="Buy 1 number").click()
+        page.wait_for_url(re.compile("/admin/numbers/purchase/.+/change/"))
+    page.get_by_role("link", name="Look at the provider").click()
+    expect(page.get_by_role("button", name="Record the decision")).to_be_visible()
+    examine("settle")
+    page.goto(f"/admin/numbers/phonenumber/?q={attempt.phone_number[1:]}")
+    go_for_all(page, "Release")
+    expect(page.get_by_role("button", name="Yes, I’m sure")).to_be_visible()
+    examine("release")
+
+    assert not examiner.findings, "\n".join(map(str, examiner.findings))

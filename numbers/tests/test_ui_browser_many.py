@@ -4,49 +4,31 @@ no serious finding of axe-core, nothing that is too wide, nothing wrong in the c
 import re
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from burki.testing import orders_sent
 from burki.tests.processes import running_world
-from numbers.tests.test_ui_browser import (
-    AXE,
-    CHROMIUM,
-    CLOCK_SCALE,
-    SERIOUS,
-    SETTLE_CLOCK_SCALE,
-    Site,
-    open_page,  # noqa: F401  (a fixture)
-)
+from numbers.tests.browser import CLOCK_SCALE, SETTLE_CLOCK_SCALE, browsing, need_tools
 
 pytestmark = pytest.mark.slow
 
-MEMBER, ADMIN, NEW = "member@example.com", "admin@example.com", "new@example.com"
+MEMBER = "member@example.com"
 BOUGHT = 60_000  # milliseconds
 
 
 @pytest.fixture(scope="module")
 def site():
-    if not CHROMIUM.exists() or not AXE.exists():
-        pytest.skip("`make tools` installs Chromium and axe-core.")
+    need_tools()
     with running_world(CLOCK_SCALE, SETTLE_CLOCK_SCALE) as world:
-        world.make_tenants(Acme={}, Fresh={"accounts": False})
+        world.make_tenants(Acme={})
         world.enrich()
-        for tenant, role, email in (
-            ("Acme", "member", MEMBER),
-            ("Acme", "admin", ADMIN),
-            ("Fresh", "admin", NEW),
+        world.make_member("Acme", MEMBER, "member")
+        with (
+            world.web() as web,
+            world.worker("bulk", "settle"),
+            browsing(world, web) as site,
         ):
-            world.make_member(tenant, email, role)
-        world.manage("create_assistant", "--organization", "acme", "Front desk")
-        with world.web() as web, world.worker("bulk", "settle"), sync_playwright() as driver:
-            browser = driver.chromium.launch(
-                executable_path=str(CHROMIUM),
-                args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-            )
-            try:
-                yield Site(world, web, browser)
-            finally:
-                browser.close()
+            yield site
 
 
 def ask(page: Page, quantity: int, area_code: str) -> None:
@@ -61,7 +43,7 @@ def orders(site, area_code: str) -> int:
     return sum(f"+1{area_code}" in str(sent.body) for sent in orders_sent(site.world.sandbox))
 
 
-def test_many_are_bought_before_ones_eyes(site, open_page):  # noqa: F811
+def test_many_are_bought_before_ones_eyes(site, open_page):
     page = open_page(MEMBER)
     ask(page, 6, "212")
     button = page.get_by_role("button", name="Buy 6 numbers for at most $6.90")
@@ -88,7 +70,7 @@ def slow_provider(site):
     site.world.sandbox.clear_faults()
 
 
-def test_stopping_keeps_what_was_bought(site, open_page, slow_provider):  # noqa: F811
+def test_stopping_keeps_what_was_bought(site, open_page, slow_provider):
     page = open_page(MEMBER)
     ask(page, 100, "312")
     page.get_by_label("To confirm, type the total: 115.00").fill("$115.00")
@@ -109,7 +91,7 @@ def test_stopping_keeps_what_was_bought(site, open_page, slow_provider):  # noqa
     assert bought == orders(site, "312") < 100
 
 
-def test_without_a_script_the_page_is_reloaded_by_hand(site, open_page):  # noqa: F811
+def test_without_a_script_the_page_is_reloaded_by_hand(site, open_page):
     page = open_page(MEMBER, java_script_enabled=False)
     ask(page, 2, "206")
     page.get_by_role("button", name="Buy 2 numbers for at most $2.30").click()
@@ -124,7 +106,7 @@ def test_without_a_script_the_page_is_reloaded_by_hand(site, open_page):  # noqa
     site.world.wait_until(done, "both are bought")
 
 
-def test_a_list_is_pasted_and_its_bad_line_named(site, open_page):  # noqa: F811
+def test_a_list_is_pasted_and_its_bad_line_named(site, open_page):
     page = open_page(MEMBER, expected=(400,))
     page.goto("/buy/many")
     expect(page.get_by_role("textbox", name="Numbers")).to_be_hidden()
@@ -140,7 +122,7 @@ def test_a_list_is_pasted_and_its_bad_line_named(site, open_page):  # noqa: F811
     expect(page.get_by_role("button", name="Buy 1 number for at most $1.15")).to_be_visible()
 
 
-def test_an_assistant_is_created_changed_and_deleted(site, open_page):  # noqa: F811
+def test_an_assistant_is_created_changed_and_deleted(site, open_page):
     page = open_page(MEMBER)
     page.goto("/assistants")
     page.get_by_role("link", name="Create assistant").click()
@@ -157,43 +139,3 @@ def test_an_assistant_is_created_changed_and_deleted(site, open_page):  # noqa: 
     page.get_by_role("button", name="Delete assistant").click()
 
     expect(page.get_by_text("Night shift is deleted.")).to_be_visible()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
-def test_no_page_has_a_serious_finding_of_axe(site, scheme, width):
-    source, found, wide = AXE.read_text(), [], []
-    context = site.context(ADMIN, color_scheme=scheme, viewport={"width": width, "height": 800})
-    page = context.new_page()
-
-    def visited() -> None:
-        page.wait_for_load_state("networkidle")
-        page.evaluate(source)
-        told = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        found.extend(
-            (page.url, violation["id"], [node["target"] for node in violation["nodes"]][:3])
-            for violation in told["violations"]
-            if violation["impact"] in SERIOUS
-        )
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            wide.append(page.url)
-
-    for address in ("/", "/buy/many", "/buy/many/all", "/assistants", "/assistants/new"):
-        page.goto(address)
-        visited()
-    ask(page, 100, "415")
-    visited()
-    page.goto("/buy/many/all")
-    page.locator("table a.main").first.click()
-    visited()
-    page.goto("/assistants")
-    page.get_by_role("link", name="Front desk").click()
-    visited()
-    for link in ("Change assistant", "Delete assistant", "Make a new secret"):
-        page.get_by_role("link", name=link).click()
-        visited()
-        page.go_back()
-    context.close()
-
-    assert found == []
-    assert wide == []

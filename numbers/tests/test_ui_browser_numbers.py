@@ -4,22 +4,21 @@ page for everybody."""
 import re
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from burki.tests.processes import free_port, running_world, wait_until
-from numbers.tests.test_ui_browser import (
-    ADMIN,
-    AXE,
-    CHROMIUM,
+from numbers.tests.browser import (
     CLOCK_SCALE,
-    SERIOUS,
     SETTLE_CLOCK_SCALE,
     Site,
+    browsing,
     buy,
-    open_page,  # noqa: F401
+    need_tools,
 )
 
 pytestmark = pytest.mark.slow
+
+ADMIN = "admin@example.com"
 
 
 ASSISTANTS = """
@@ -34,8 +33,7 @@ make_assistant(acme, "Streamer", media_stream_url="wss://voice.example.com/s")
 @pytest.fixture(scope="module")
 def site():
     """Calls reach our server: the sandbox is told where it really is."""
-    if not CHROMIUM.exists() or not AXE.exists():
-        pytest.skip("`make tools` installs Chromium and axe-core.")
+    need_tools()
     with running_world(CLOCK_SCALE, SETTLE_CLOCK_SCALE) as world:
         world.make_tenants(Acme={})
         world.make_member("Acme", ADMIN, "admin")
@@ -46,16 +44,9 @@ def site():
         with (
             world.web(port=port, **here) as web,
             world.worker("settle", "calls", "default", **here),
-            sync_playwright() as driver,
+            browsing(world, web) as site,
         ):
-            browser = driver.chromium.launch(
-                executable_path=str(CHROMIUM),
-                args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-            )
-            try:
-                yield Site(world, web, browser)
-            finally:
-                browser.close()
+            yield site
 
 
 def bought(site: Site, page: Page, provider: str = "twilio") -> str:
@@ -69,7 +60,7 @@ def bought(site: Site, page: Page, provider: str = "twilio") -> str:
 
 @pytest.mark.parametrize("script", [True, False], ids=["with_script", "without_script"])
 @pytest.mark.parametrize("width", [1280, 360])
-def test_buy_call_assign_release(site, open_page, script, width):  # noqa: F811
+def test_buy_call_assign_release(site, open_page, script, width):
     page = open_page(ADMIN, java_script_enabled=script, viewport={"width": width, "height": 800})
     bought(site, page)
     expect(page.get_by_text("Nobody answers this number.")).to_be_visible()
@@ -104,7 +95,7 @@ def test_buy_call_assign_release(site, open_page, script, width):  # noqa: F811
         ("telnyx", "Streamer", '"stream_url": "wss://voice.example.com/s"'),
     ],
 )
-def test_a_bought_number_answers(site, open_page, script, provider, assistant, answer):  # noqa: F811
+def test_a_bought_number_answers(site, open_page, script, provider, assistant, answer):
     page = open_page(ADMIN, java_script_enabled=script)
     bought(site, page, provider)
     page.get_by_label("Assistant").select_option(assistant)
@@ -130,7 +121,7 @@ def test_a_bought_number_answers(site, open_page, script, provider, assistant, a
     expect(history.get_by_text("Call from +1 415-555-0199")).to_be_visible()
 
 
-def test_drift_is_repaired_and_put_back(site, open_page):  # noqa: F811
+def test_drift_is_repaired_and_put_back(site, open_page):
     page = open_page(ADMIN)
     number = bought(site, page)
     site.world.sandbox.alter(number, voice_url="https://elsewhere.example.com/voice")
@@ -147,7 +138,7 @@ def test_drift_is_repaired_and_put_back(site, open_page):  # noqa: F811
     assert site.world.sandbox._state.numbers[number]["voice_url"].startswith("https://elsewhere")
 
 
-def test_numbers_are_edited_in_the_list_and_released_together(site, open_page):  # noqa: F811
+def test_numbers_are_edited_in_the_list_and_released_together(site, open_page):
     page = open_page(ADMIN)
     numbers = [bought(site, page, provider) for provider in ("twilio", "telnyx")]
     page.goto("/numbers")
@@ -181,7 +172,7 @@ def test_numbers_are_edited_in_the_list_and_released_together(site, open_page): 
     assert not owned & set(numbers)
 
 
-def test_the_list_is_exported(site, open_page):  # noqa: F811
+def test_the_list_is_exported(site, open_page):
     page = open_page(ADMIN)
     number = bought(site, page)
     page.goto(f"/numbers?search={number[1:]}")
@@ -191,64 +182,3 @@ def test_the_list_is_exported(site, open_page):  # noqa: F811
 
     assert number in download.value.path().read_text("utf-8-sig")
     assert download.value.suggested_filename.startswith("numbers-acme-")
-
-
-# --- For everybody --------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def addresses(site) -> dict[str, str]:
-    """Every kind of page about numbers, with something on it."""
-    context = site.context(ADMIN)
-    page = context.new_page()
-    plain = site.number("telnyx")
-    buy(page, "telnyx", plain)
-    number = bought(site, page)
-    site.world.sandbox.alter(number, voice_url="https://elsewhere.example.com/" + "voice/" * 20)
-    page.get_by_role("button", name="Check now").click()
-    page.get_by_role("button", name="Call it").click()
-    one = page.url.partition("#")[0]
-    pk = one.rpartition("/")[2]
-    site._signed_in[ADMIN] = context.storage_state()
-    context.close()
-    some = f"number={pk}"
-    return {
-        "number": one,
-        "history": f"{one}/history",
-        "repair": f"{one}/repair",
-        "numbers": "/numbers",
-        "wrong filter": "/numbers?unused=0&cost_from=x",
-        "no numbers": "/numbers?search=999999",
-        "assign": f"/numbers/assign?{some}",
-        "release": f"/numbers/release?{some}",
-        "released": f"/numbers/release/0192b9a2-8c3e-7d5f-8a4b-0c1d2e3f4a5b?{some}",
-        "calls": "/calls",
-        "no calls": "/calls?day=2020-01-01",
-    }
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 360])
-def test_no_page_has_a_serious_finding_of_axe(site, addresses, scheme, width):
-    source, found, wide = AXE.read_text(), [], []
-    context = site.context(ADMIN, color_scheme=scheme, viewport={"width": width, "height": 800})
-    page = context.new_page()
-    for name, address in addresses.items():
-        page.goto(address, wait_until="networkidle")
-        if name == "numbers":
-            page.get_by_role("checkbox").last.check()
-            page.get_by_role("link", name="Edit").first.click()
-            page.wait_for_selector("tr.editing")
-        page.evaluate(source)
-        told = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        found += [
-            (name, violation["id"], [node["target"] for node in violation["nodes"]][:3])
-            for violation in told["violations"]
-            if violation["impact"] in SERIOUS
-        ]
-        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            wide.append(name)
-    context.close()
-
-    assert found == []
-    assert wide == []

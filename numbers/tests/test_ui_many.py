@@ -406,6 +406,7 @@ def test_progress_tells_counts_cost_and_why_a_number_was_refused(browser, sandbo
     page = browser.get(address)
 
     assert "Buying: 1 of 4 bought, 2 refused" in words(page)
+    assert "1 bought, 2 refused, 3 to go" in words(page)
     assert "$1.15 set-up and first months, of at most $4.60" in words(page)
     assert text(page).count("Somebody else has taken this number") == 2
     assert 'aria-valuetext="Buying: 1 of 4 bought, 2 refused"' in text(page)

@@ -1,7 +1,7 @@
 """The page of a purchase in each state, and settling one by hand."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -99,6 +99,17 @@ def test_a_pending_order_says_that_there_is_nothing_to_do_and_is_followed(browse
     assert "We look next" in words(page)
     assert 'hx-trigger="every 2s"' in text(page)
     assert f'href="/purchases/{purchase.pk}"' in text(page)  # without a script
+
+
+def test_an_older_purchase_tells_its_day_and_a_look_that_is_due_no_time(browser):
+    purchase = bought(browser, FOR_EVER, "telnyx")
+    rows = Purchase.objects.filter(pk=purchase.pk)
+    rows.update(claimed_at=datetime(2026, 3, 1, 12, tzinfo=UTC), next_look_at=timezone.now())
+
+    page = shown(browser, purchase)
+
+    assert "$1.00 on 01 Mar 2026, then $1.00 a month." in page
+    assert "We look next any moment now." in page
 
 
 def test_in_doubt_it_says_what_is_looked_for_and_when_next(browser):

@@ -49,6 +49,11 @@ _GAUGES = {
         """SELECT coalesce(extract(epoch FROM now() - min(claimed_at)), 0) FROM numbers_purchase
            WHERE next_look_at IS NOT NULL AND state = 'uncertain'""",
     ),
+    "burki_purchases_needing_person": (
+        "Purchases that nobody but a person can settle.",
+        [],
+        "SELECT count(*) FROM numbers_purchase WHERE needs_attention_at IS NOT NULL",
+    ),
     "burki_jobs": (
         "Background jobs that wait or run.",
         ["queue", "status"],

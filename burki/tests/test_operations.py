@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.test import Client
+from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from burki import operations
@@ -137,6 +138,17 @@ def test_purchases_in_doubt_show_their_number_and_age(client, sandbox, scrape):
     assert told['burki_purchases_unsettled{state="uncertain"}'] == 1
     assert 3600 <= told["burki_purchase_uncertain_oldest_seconds"] < 3700
     assert told['burki_jobs{queue="settle",status="todo"}'] >= 1
+
+
+def test_purchases_that_need_a_person_are_counted(client, sandbox, scrape):
+    assert scrape()["burki_purchases_needing_person"] == 0
+    body = {"provider": "twilio", "phone_number": "+14155550011"}
+    assert post(client, "/phone-numbers/purchase", body).status_code == 504
+    assert scrape()["burki_purchases_needing_person"] == 0
+
+    Purchase.objects.update(needs_attention_at=timezone.now())
+
+    assert scrape()["burki_purchases_needing_person"] == 1
 
 
 def test_an_unknown_method_or_path_makes_no_new_label(scrape):

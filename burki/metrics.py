@@ -68,6 +68,11 @@ _GAUGES = {
         """SELECT provider, count(*) FROM numbers_webhookdelivery
            WHERE processed_at IS NULL GROUP BY provider""",
     ),
+    "burki_purchases_needing_person": (
+        "Purchases that nobody but a person can settle.",
+        [],
+        "SELECT count(*) FROM numbers_purchase WHERE needs_attention_at IS NOT NULL",
+    ),
     "burki_jobs": (
         "Background jobs that wait or run.",
         ["queue", "status"],

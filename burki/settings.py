@@ -33,6 +33,8 @@ def required(name: str, development: str) -> str:
 
 
 SECRET_KEY = required("SECRET_KEY", "development-only-not-a-secret-0123456789abcdefghijklmnop")
+# Keys that SECRET_KEY replaced: who signed in under one stays signed in.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 # Fernet keys, newest first; older ones still decrypt. `manage.py rotate_credentials` re-encrypts.
 CREDENTIALS_KEYS = [
     key.strip()

@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.test import Client
+from django.utils import timezone
 from procrastinate.contrib.django import app
 
 from burki import metrics, operations
@@ -170,6 +171,17 @@ def test_a_worker_serves_what_it_counts_at_a_port_of_its_own():
 
     with pytest.raises(requests.ConnectionError):
         requests.get(url, timeout=10)
+
+
+def test_purchases_that_need_a_person_are_counted(client, sandbox, scrape):
+    assert scrape()["burki_purchases_needing_person"] == 0
+    body = {"provider": "twilio", "phone_number": "+14155550011"}
+    assert post(client, "/phone-numbers/purchase", body).status_code == 504
+    assert scrape()["burki_purchases_needing_person"] == 0
+
+    Purchase.objects.update(needs_attention_at=timezone.now())
+
+    assert scrape()["burki_purchases_needing_person"] == 1
 
 
 def test_an_unknown_method_or_path_makes_no_new_label(scrape):

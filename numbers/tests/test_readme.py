@@ -73,3 +73,14 @@ def test_the_page_of_faults_says_what_the_tests_prove():
     page = (settings.BASE_DIR / "docs" / "provider-faults.md").read_text()
 
     assert page.endswith(f"\n\n{fault_table()}\n")
+
+
+def test_every_route_of_the_api_is_in_the_readme():
+    """By the words of its path; parts that vary, and abbreviated beginnings, are left out."""
+    described = (settings.BASE_DIR / "openapi.yaml").read_text()
+    paths = re.findall(r"^  (/\S+):$", described, re.M)
+    told = " ".join(re.findall(r"`([^`\n]+)`", README))
+    words = {word for path in paths for word in re.findall(r"/([a-z][\w.-]*)", path)}
+
+    assert len(words) >= 40
+    assert sorted(word for word in words if word not in told) == []

@@ -89,7 +89,7 @@ def test_the_confirm_page_of_a_number_that_is_gone_offers_others(browser, assist
 
     page = look(browser, "+14155551234", assistant=assistant.pk)
 
-    assert "Somebody else has it: search and choose another." in words(page)
+    assert "This number is not for sale any more. Nothing was bought." in words(page)
     link = re.search(r'href="([^"]+)">Show numbers near by', text(page))[1]
     near = f"country_code=US&area_code=415&number_type=local&assistant={assistant.pk}"
     assert link == f"/buy?{near}"

@@ -234,3 +234,18 @@ def test_the_menu_offers_eight_other_organizations_and_the_way_to_all(organizati
     assert page.count("Tenant 00") == page.count("Tenant 07") == 2  # in both menus
     assert "Tenant 08" not in page
     assert "All organizations" in page
+
+
+def test_a_new_secret_key_signs_nobody_out_who_signed_in_under_the_one_before(
+    organization, settings
+):
+    browser = make_browser(organization, "viewer")
+    old, settings.SECRET_KEY = settings.SECRET_KEY, "another-key-" + "x" * 50
+
+    settings.SECRET_KEY_FALLBACKS = [old]
+    assert "<h1>Acme</h1>" in text(browser.get("/"))
+    settings.SECRET_KEY_FALLBACKS = []
+    assert "<h1>Acme</h1>" in text(browser.get("/"))  # the session went over to the new key
+
+    settings.SECRET_KEY = "a-third-key-" + "x" * 50
+    assert browser.get("/").url.startswith("/sign-in")

@@ -31,6 +31,9 @@ SECTIONS: dict[str, list[Callable]] = {
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m burki.bench", description=__doc__)
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=[*SECTIONS])
+    parser.add_argument(
+        "--numbers", type=int, default=million.NUMBERS, help="of the section million"
+    )
     parser.add_argument("--file", type=Path, default=Path(".data/bench.md"))
     options = parser.parse_args()
     table, drivers = Table(), Drivers()
@@ -38,7 +41,8 @@ def main() -> int:
         for name in options.sections:
             with site() as world:
                 for part in SECTIONS[name]:
-                    part(world, drivers, table)
+                    more = {"numbers": options.numbers} if part is million.reading else {}
+                    part(world, drivers, table, **more)
     finally:
         drivers.close()
         options.file.parent.mkdir(exist_ok=True)

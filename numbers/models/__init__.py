@@ -15,17 +15,20 @@ from numbers.models.phone_numbers import PhoneNumber
 from numbers.models.purchases import Purchase
 from numbers.models.releases import Release
 from numbers.models.replay_keys import PurchaseReplayKey, ReleaseReplayKey
+from numbers.models.tallies import CostTally, NumberTally
 
 __all__ = [
     "BulkItem",
     "BulkPurchase",
     "Call",
     "Comparison",
+    "CostTally",
     "Direction",
     "FallbackPurchase",
     "Finding",
     "HandoverAttempt",
     "Message",
+    "NumberTally",
     "Offer",
     "PhoneNumber",
     "ProviderSetup",

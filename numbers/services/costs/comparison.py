@@ -13,7 +13,7 @@ from numbers import clocks
 from organizations.models import Organization
 
 PLACES_MAX = 200
-OFFERS_MAX = 100_000  # the last ones; more would keep people waiting
+OFFERS_MAX = 10_000  # the last ones; more would keep people waiting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,17 +95,19 @@ def compare_prices(
 
 
 _PRICES = """
-WITH offered AS (
-    SELECT offer.id, offer.provider, offer.country, offer.region, offer.number_type,
-           CASE WHEN offer.phone_number LIKE '+1%%' THEN substr(offer.phone_number, 3, 3) ELSE ''
+WITH accounts AS (
+    SELECT id FROM organizations_provideraccount WHERE organization_id = %(organization)s
+), offered AS (
+    SELECT id, account_id, provider, country, region, number_type,
+           CASE WHEN phone_number LIKE '+1%%' THEN substr(phone_number, 3, 3) ELSE ''
            END AS area_code,
-           offer.currency, offer.monthly_cost, offer.setup_cost, offer.seen_at
-      FROM numbers_offer AS offer
-      JOIN organizations_provideraccount AS account ON account.id = offer.account_id
-     WHERE account.organization_id = %(organization)s AND offer.seen_at >= %(after)s
-       AND offer.monthly_cost IS NOT NULL
+           currency, monthly_cost, setup_cost, seen_at
+      FROM numbers_offer WHERE seen_at >= %(after)s AND monthly_cost IS NOT NULL
 ), seen AS (
-    SELECT * FROM offered WHERE TRUE {only} ORDER BY id DESC LIMIT %(offers)s
+    SELECT newest.* FROM accounts CROSS JOIN LATERAL (
+        SELECT * FROM offered WHERE account_id = accounts.id {only}
+         ORDER BY id DESC LIMIT %(offers)s) AS newest
+     ORDER BY id DESC LIMIT %(offers)s
 ), priced AS (
     SELECT country, region, area_code, number_type, provider, currency,
            (array_agg(monthly_cost ORDER BY seen_at DESC, id DESC))[1] AS latest_monthly,

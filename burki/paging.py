@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model, Q, QuerySet, Subquery
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.http import HttpRequest
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
@@ -150,10 +151,9 @@ class Order:
         if value is None:
             empty = empty.filter(next_key)
             return [empty, filled] if backwards else [empty]
-        # The first condition is for the index, the second for rows that have the same.
-        filled = filled.filter(**{f"{self.column}__{further}e": value}).filter(
-            Q(**{f"{self.column}__{further}": value}) | next_key
-        )
+        # Compared as a pair, which an index on both bears also where many have the same.
+        pair = TupleLessThan if descending else TupleGreaterThan
+        filled = filled.filter(pair(Tuple(self.column, "pk"), (value, key)))
         return [filled] if backwards else [filled, empty]
 
     def place_of(self, row: Model) -> str:

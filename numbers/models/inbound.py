@@ -138,6 +138,11 @@ class Call(_Activity):
             models.Index(fields=["number", "-id"], name="call_by_number"),
             models.Index(fields=["number", "-started_at", "-id"], name="call_of_number_by_time"),
             models.Index(fields=["organization", "-started_at", "-id"], name="call_by_time"),
+            models.Index(  # few are
+                fields=["organization", "-started_at", "-id"],
+                condition=Q(direction="outbound"),
+                name="call_outbound",
+            ),
             GinIndex(  # a part of either number
                 OpClass("from_number", "gin_trgm_ops"),
                 OpClass("to_number", "gin_trgm_ops"),
@@ -182,6 +187,11 @@ class Message(_Activity):
                 fields=["number", "-received_at", "-id"], name="message_of_number_by_time"
             ),
             models.Index(fields=["organization", "-received_at", "-id"], name="message_by_time"),
+            models.Index(  # few are
+                fields=["organization", "-received_at", "-id"],
+                condition=Q(direction="outbound"),
+                name="message_outbound",
+            ),
             GinIndex(  # a part of either number
                 OpClass("from_number", "gin_trgm_ops"),
                 OpClass("to_number", "gin_trgm_ops"),

@@ -195,6 +195,8 @@ class PhoneNumber(models.Model):
                     "currency",
                     "monthly_cost",
                     "status",
+                    "provider",
+                    "assistant",
                 ],
                 condition=Q(status="active"),
                 name="phone_number_unused_cost",

@@ -82,31 +82,33 @@ def compare_prices(
         "number_type": number_type,
     }
     values = given | {
-        "organization": organization.pk,
         "after": timezone.now() - clocks.OFFERS_ARE_KEPT,
         "most": most or PLACES_MAX,
         "offers": OFFERS_MAX,
     }
     only = " ".join(f"AND {name} = %({name})s" for name, value in given.items() if value)
+    accounts = organization.provider_accounts.values_list("pk", flat=True)
+    newest = [_OF_ACCOUNT.format(account=int(pk), only=only) for pk in accounts]
+    if not newest:
+        return []
     with connection.cursor() as cursor:
-        cursor.execute(_PRICES.format(only=only), values)
+        cursor.execute(_PRICES.format(newest=" UNION ALL ".join(newest)), values)
         rows = cursor.fetchall()
     return _to_places(rows)
 
 
+# One part for each account, so that its index gives the newest first and no others are read.
+_OF_ACCOUNT = """(SELECT * FROM offered WHERE account_id = {account} {only}
+                  ORDER BY id DESC LIMIT %(offers)s)"""
 _PRICES = """
-WITH accounts AS (
-    SELECT id FROM organizations_provideraccount WHERE organization_id = %(organization)s
-), offered AS (
+WITH offered AS NOT MATERIALIZED (
     SELECT id, account_id, provider, country, region, number_type,
            CASE WHEN phone_number LIKE '+1%%' THEN substr(phone_number, 3, 3) ELSE ''
            END AS area_code,
            currency, monthly_cost, setup_cost, seen_at
       FROM numbers_offer WHERE seen_at >= %(after)s AND monthly_cost IS NOT NULL
 ), seen AS (
-    SELECT newest.* FROM accounts CROSS JOIN LATERAL (
-        SELECT * FROM offered WHERE account_id = accounts.id {only}
-         ORDER BY id DESC LIMIT %(offers)s) AS newest
+    {newest}
      ORDER BY id DESC LIMIT %(offers)s
 ), priced AS (
     SELECT country, region, area_code, number_type, provider, currency,

@@ -45,7 +45,7 @@ def call_statistics(assistants: Iterable["Assistant"]) -> dict[int, dict[str, in
     found = {row.pk: {"call_count": 0, "total_duration": 0} for row in assistants}
     calls = Assistant._meta.get_field("calls").related_model
     groups = calls.objects.filter(assistant__in=found).order_by().values_list("assistant")
-    for pk, count, seconds in groups.annotate(Count("pk"), Sum("duration_seconds")):
+    for pk, count, seconds in groups.annotate(n=Count("*"), seconds=Sum("duration_seconds")):
         found[pk] = {"call_count": count, "total_duration": seconds or 0}
     return found
 

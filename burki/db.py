@@ -1,6 +1,11 @@
-"""Two facts about the current database connection that code calling a provider must know."""
+"""What code must know of the database: two facts about the current connection, for calling a
+provider, and how much work an index may put off."""
 
 from django.db import connection
+
+# An index of parts of words sets new rows aside and files them when so many kilobytes are waiting:
+# whoever writes the one too many does it, perhaps under an organization's lock.
+PENDING_KB = 256
 
 
 def in_real_transaction() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,9 +12,11 @@ from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 from rest_framework.utils.urls import replace_query_param
 
+from burki.db import release_connection
 from burki.errors import InvalidRequest
 from burki.paging import NO_CURSOR, KeysetPagination, Page
 
+AT_A_TIME = 1000  # rows that are in memory while all are walked
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -101,6 +104,19 @@ class MomentPagination(KeysetPagination):
         if place is None:
             return None
         return replace_query_param(self.base_url, self.cursor_query_param, f"{side}-{place}")
+
+
+def walk(rows: QuerySet, by: str) -> Iterator[Model]:
+    """All rows, longest ago first by the time that they have as `by`, some at a time; between them
+    no database connection is held."""
+    place = None
+    while True:
+        found = _slice(rows, by, AT_A_TIME, before=None, after=place)
+        release_connection()
+        yield from found.rows
+        if found.after is None:
+            return
+        place = found.after
 
 
 def moment_page(request: HttpRequest, rows: QuerySet, by: str, *, size: int = 50) -> Page:

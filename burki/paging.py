@@ -8,10 +8,11 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import Model, Q, QuerySet, Subquery
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.http import HttpRequest
 from rest_framework.exceptions import NotFound
-from rest_framework.pagination import Cursor, CursorPagination
+from rest_framework.pagination import CursorPagination
 from rest_framework.response import Response
 from rest_framework.utils.urls import remove_query_param
 
@@ -80,9 +81,13 @@ class SkipPagination(KeysetPagination):
     page_size = 100
     max_page_size = 1000
 
-    def decode_cursor(self, request) -> Cursor | None:
-        cursor = super().decode_cursor(request)
-        return cursor or Cursor(offset=self._skipped(request), reverse=False, position=None)
+    def paginate_queryset(self, queryset, request, view=None):
+        """Of the rows that are skipped nothing but their keys is read."""
+        has_cursor = request.query_params.get(self.cursor_query_param)
+        if not has_cursor and (skipped := self._skipped(request)):
+            keys = queryset.order_by(self.ordering).values_list("pk", flat=True)
+            queryset = queryset.filter(pk__lte=Subquery(keys[skipped : skipped + 1]))
+        return super().paginate_queryset(queryset, request, view)
 
     def _skipped(self, request) -> int:
         given = request.query_params.get("skip", "0")
@@ -117,29 +122,39 @@ class Order:
     column: str = "pk"
     descending: bool = True
 
-    def sorted(self, rows: QuerySet, *, backwards: bool = False) -> QuerySet:
-        """The rows in this order, or from its end."""
-        descending = self.descending != backwards
-        key = "-pk" if descending else "pk"
-        if self.column == "pk":
-            return rows.order_by(key)
-        nulls = {"nulls_first": True} if backwards else {"nulls_last": True}
-        column = F(self.column)
-        return rows.order_by(column.desc(**nulls) if descending else column.asc(**nulls), key)
+    def some(
+        self, rows: QuerySet, most: int, *, place: str = "", backwards: bool = False
+    ) -> list[Model]:
+        """So many rows from the beginning, or after the `place` of one; with `backwards` from the
+        end, or before the place. Raises `InvalidRequest` for a place that `place_of` cannot have
+        told.
 
-    def beyond(self, rows: QuerySet, place: str, *, backwards: bool = False) -> QuerySet:
-        """The rows after the `place` of one, or with `backwards` those before it. Raises
-        `InvalidRequest` for a place that `place_of` cannot have told."""
-        value, key = self._read(rows.model, place)
-        further = "lt" if self.descending != backwards else "gt"
-        next_key = Q(**{f"pk__{further}": key})
+        Rows with and without the column are asked for apart: an index has its empty values at the
+        end of one direction only, and bears each of the two in both."""
+        found: list[Model] = []
+        for part in self._parts(rows, place, backwards):
+            if len(found) < most:
+                found += part[: most - len(found)]
+        return found
+
+    def _parts(self, rows: QuerySet, place: str, backwards: bool) -> list[QuerySet]:
+        value, key = self._read(rows.model, place) if place else (None, None)
+        descending = self.descending != backwards
+        sign, further = ("-", "lt") if descending else ("", "gt")
+        next_key = Q(**{f"pk__{further}": key}) if place else Q()
         if self.column == "pk":
-            return rows.filter(next_key)
-        empty = Q(**{f"{self.column}__isnull": True})
+            return [rows.filter(next_key).order_by(f"{sign}pk")]
+        filled = rows.exclude(**{self.column: None}).order_by(f"{sign}{self.column}", f"{sign}pk")
+        empty = rows.filter(**{self.column: None}).order_by(f"{sign}pk")
+        if not place:
+            return [empty, filled] if backwards else [filled, empty]
         if value is None:
-            return rows.filter(~empty | next_key if backwards else empty & next_key)
-        found = Q(**{f"{self.column}__{further}": value}) | Q(**{self.column: value}) & next_key
-        return rows.filter(found if backwards else found | empty)
+            empty = empty.filter(next_key)
+            return [empty, filled] if backwards else [empty]
+        # Compared as a pair, which an index on both bears also where many have the same.
+        pair = TupleLessThan if descending else TupleGreaterThan
+        filled = filled.filter(pair(Tuple(self.column, "pk"), (value, key)))
+        return [filled] if backwards else [filled, empty]
 
     def place_of(self, row: Model) -> str:
         """Where the row is, for an address: as it was seen, also if it changes meanwhile."""
@@ -154,8 +169,7 @@ class Order:
         """All rows, some at a time; between them no database connection is held."""
         place = ""
         while True:
-            further = self.beyond(rows, place) if place else rows
-            some = list(self.sorted(further)[:size])
+            some = self.some(rows, size, place=place)
             release_connection()
             yield from some
             if len(some) < size:
@@ -183,8 +197,7 @@ def keyset_page(
     none."""
 
     def some(place: str, backwards: bool) -> list[Model]:
-        found = order.beyond(rows, place, backwards=backwards) if place else rows
-        return list(order.sorted(found, backwards=backwards)[: size + 1])
+        return order.some(rows, size + 1, place=place, backwards=backwards)
 
     return _page(request, some, order.place_of, size, by_time=order == NEWEST)
 

@@ -39,8 +39,7 @@ class PhoneNumberFilter(django_filters.FilterSet):
     assistant_id = IntegerFilter(min_value=1, max_value=2**63 - 1)
     assigned = BooleanFilter(field_name="assistant", lookup_expr="isnull", exclude=True)
     country_code = django_filters.CharFilter(
-        field_name="country",
-        lookup_expr="iexact",
+        method="filter_country",
         validators=[RegexValidator(r"\A[A-Za-z]{2}\Z", "Must be a two-letter country code.")],
     )
     search = django_filters.CharFilter(method="filter_text")
@@ -54,6 +53,9 @@ class PhoneNumberFilter(django_filters.FilterSet):
         if not self.form.cleaned_data.get("status"):
             queryset = queryset.exclude(status=PhoneNumber.Status.RELEASED)
         return queryset
+
+    def filter_country(self, queryset, name, value):
+        return queryset.filter(country=value.upper())
 
     def filter_text(self, queryset, name, value):
         """Part of the number or of its name."""

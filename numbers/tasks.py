@@ -15,7 +15,7 @@ from numbers import clocks, inventory, jobs, reconcile
 from numbers.clocks import after
 from numbers.exceptions import ProviderError
 from numbers.models import BulkPurchase, Purchase, Release
-from numbers.services import bulk_work
+from numbers.services import bulk_work, tallies
 from numbers.services.bulk import LANES
 from numbers.services.checking import check_account as check
 from numbers.services.costs.upkeep import refresh_prices as refresh
@@ -114,6 +114,12 @@ def process_delivery(*, delivery_id: int) -> None:
 )
 def hand_over_message(*, message_id: int) -> None:
     messages.hand_over(message_id)
+
+
+@app.periodic(cron="*/5 * * * *")
+@app.task(name="numbers.tasks.fold_tallies", queue="default", queueing_lock="fold_tallies")
+def fold_tallies(timestamp: int) -> None:
+    tallies.fold()
 
 
 @app.periodic(cron="27 3 * * *")

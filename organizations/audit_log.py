@@ -7,7 +7,8 @@ from typing import Any
 
 import django_filters
 from django import forms
-from django.db.models import Q, QuerySet
+from django.apps import apps
+from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.utils.dateparse import parse_date, parse_datetime
 
@@ -81,7 +82,10 @@ class _AuditFilter(django_filters.FilterSet):
 
     def filter_type(self, events: QuerySet, name: str, value: str) -> QuerySet:
         """`numbers.Purchase`, or `purchase` alone."""
-        return events.filter(Q(object_type__iexact=value) | Q(object_type__iendswith=f".{value}"))
+        wanted = value.lower()
+        labels = (model._meta.label for model in apps.get_models())
+        known = [one for one in labels if wanted in (one.lower(), one.lower().rpartition(".")[2])]
+        return events.filter(object_type__in=[value, *known])
 
 
 # Their names are words of Python's own.

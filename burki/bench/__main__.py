@@ -44,6 +44,9 @@ QUICK: dict[Callable, dict[str, float]] = {
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=[*SECTIONS])
+    parser.add_argument(
+        "--numbers", type=int, default=million.NUMBERS, help="of the section million"
+    )
     parser.add_argument("--file", type=Path, default=Path(".data/bench.md"))
     parser.add_argument("--quick", action="store_true", help="small, to see whether it works")
     options = parser.parse_args()
@@ -54,7 +57,10 @@ def main() -> int:
                 for part in SECTIONS[name]:
                     if options.quick and part not in QUICK:
                         continue
-                    measure(part, world, drivers, table, QUICK[part] if options.quick else {})
+                    over = QUICK[part] if options.quick else {}
+                    if part is million.reading:
+                        over = {"numbers": options.numbers}
+                    measure(part, world, drivers, table, over)
     finally:
         drivers.close()
         options.file.parent.mkdir(exist_ok=True)

@@ -162,34 +162,36 @@ def audit(size: "Size") -> None:
         organization__name="Tenant 0", action="purchase.completed"
     ).earliest("pk")
     first = User.objects.filter(email__startswith="person").earliest("pk").pk
-    told = {
-        "organization_id": "number.organization_id",
-        "object_id": f"{_KEY}::text",
-        "object_label": "number.phone_number",
-        "request_id": "md5(number.id::text)",
-        "created_at": "number.purchased_at",
-    }
+    by_person = "happened = 'number.assigned'"
+
+    def either(of_assignment: str, of_purchase: str) -> str:
+        return f"CASE WHEN {by_person} THEN {of_assignment} ELSE {of_purchase} END"
+
     insert(
         template,
-        told | {"action": "happened"},
-        "numbers_phonenumber number CROSS JOIN (VALUES ('purchase.claimed'),"
-        f" ('purchase.completed')) event (happened) WHERE number.id > {FIRST}",
-    )
-    insert(
-        template,
-        told
-        | {
-            "action": "'number.assigned'",
-            "object_type": "'numbers.PhoneNumber'",
-            "object_id": "number.id::text",
-            "data": "jsonb_build_object('assistant_id', number.assistant_id)",
-            "actor_kind": "'user'",
-            "api_key_id": "NULL",
-            "user_id": f"{first} + {_H} % 50",
-            "actor_label": f"'person' || {_H} % 50 || '@example.com'",
-            "request_id": "md5('assigned' || number.id)",
+        {
+            "organization_id": "number.organization_id",
+            "action": "happened",
+            "object_type": either("'numbers.PhoneNumber'", "'numbers.Purchase'"),
+            "object_id": either("number.id::text", f"{_KEY}::text"),
+            "object_label": "number.phone_number",
+            "data": either(
+                "jsonb_build_object('assistant_id', number.assistant_id)",
+                "jsonb_build_object('provider', number.provider, 'state', 'completed')",
+            ),
+            "actor_kind": either("'user'", "'api_key'"),
+            "actor_label": either(
+                f"'person' || {_H} % 50 || '@example.com'", f"'{template.actor_label}'"
+            ),
+            "user_id": either(f"{first} + {_H} % 50", "NULL"),
+            "api_key_id": either("NULL", str(template.api_key_id)),
+            "request_id": either("md5('assigned' || number.id)", "md5(number.id::text)"),
+            "created_at": "number.purchased_at",
         },
-        f"{_COPIES} AND number.id % 4 = 0",
+        f"""(SELECT * FROM {_COPIES} ORDER BY id) number
+            CROSS JOIN LATERAL (VALUES ('purchase.claimed'), ('purchase.completed'),
+                ('number.assigned')) event (happened)
+            WHERE happened <> 'number.assigned' OR number.id % 4 = 0""",
     )
 
 

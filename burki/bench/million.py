@@ -2,15 +2,12 @@
 beside those of an organization that has a thousand."""
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
-from django.conf import settings
-
+from burki.bench.beside import run_beside
 from burki.bench.buying import order
+from burki.bench.comparing import comparing
 from burki.bench.load import Drivers, Run, request
 from burki.bench.pages import FILES, PAGES, REPORTS, Tenant
 from burki.bench.site import offered
@@ -23,7 +20,6 @@ FEW = 5  # of what takes seconds
 PURCHASES = 40
 RATIO = 3.0
 REPORT_SECONDS = 2.0
-_PATIENCE = 3600  # seconds for a process of the benchmark's own
 
 
 def reading(world: World, drivers: Drivers, table: Table, numbers: int = NUMBERS) -> None:
@@ -55,6 +51,20 @@ def reading(world: World, drivers: Drivers, table: Table, numbers: int = NUMBERS
                 kept=seconds <= REPORT_SECONDS if promised else None,
             )  # fmt: skip
         buying_with_a_limit(world, web, drivers, table)
+    explained(world, large, table)
+    comparing(world, drivers, table, size["numbers"] // 10)
+
+
+def explained(world: World, large: Tenant, table: Table) -> None:
+    paths = [large.path(path) for path in (PAGES | FILES).values()]
+    asked = {"name": large.name, "key": large.key, "cookie": large.cookie, "paths": paths}
+    told = json.loads(run_beside(world, "burki.bench.plans", asked).splitlines()[-1])
+    table.add(
+        f"Sequential scans on the hot paths: {len(paths)} pages, search, purchase with limits, "
+        "calls, settling, events, release",
+        "; ".join(told["found"]) or "none", f"{told['statements']:,} statements explained", "none",
+        kept=not told["found"],
+    )  # fmt: skip
 
 
 def _times(run: Run) -> str:
@@ -129,17 +139,6 @@ def grow(world: World, web: Web, drivers: Drivers, table: Table, size: dict[str,
         f"Writing {size['numbers']:,} numbers of {size['organizations']:,} organizations",
         f"{took:.0f} s, {rows['n']:,} rows, {rows['disk']}",
     )
-
-
-def run_beside(world: World, module: str, asked: Any) -> str:
-    """A module of ours in a process of its own in the world, with what it is asked on its standard
-    input; what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", module], input=json.dumps(asked), cwd=settings.BASE_DIR,
-        env=world.environment, capture_output=True, text=True, timeout=_PATIENCE,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 def signed_in(world: World, n: int) -> Tenant:

@@ -35,10 +35,9 @@ PLACES = {
     "unused": f"SELECT {_MICRO.format(_UNUSED)} || '-' || id AS place {_NUMBER}"
     f" AND status = 'active' AND {_UNUSED} < now() - interval '30 days' ORDER BY {_UNUSED}, id",
     "phone_number": f"SELECT {_NUMBER_IN_URL} AS place {_LIVE} ORDER BY id DESC",
-    "assistant": f"SELECT assistant_id::text AS place {_LIVE} AND assistant_id IS NOT NULL"
-    " ORDER BY id DESC",
+    "assistant": f"SELECT min(assistant_id)::text AS place {_LIVE}",
     "of_assistant": f"""SELECT id::text AS place {_LIVE} AND assistant_id = (
-        SELECT assistant_id {_LIVE} AND assistant_id IS NOT NULL ORDER BY id DESC LIMIT 1)
+        SELECT min(assistant_id) {_LIVE})
         ORDER BY id DESC""",
     "purchase": _of("numbers_purchase"),
     "call": _of(
@@ -126,8 +125,8 @@ PAGES = {
     "numbers of an assistant": f"{_NUMBERS}?assistant_id={{assistant}}",
     "numbers by country": f"{_NUMBERS}?country_code=US",
     "numbers by country, none": f"{_NUMBERS}?country_code=DE",
-    "numbers by text": f"{_NUMBERS}?search=7777",
-    "numbers by text, deep": f"{_NUMBERS}?search=7777&cursor={{number_cursor}}",
+    "numbers by text": f"{_NUMBERS}?search=2865",
+    "numbers by text, deep": f"{_NUMBERS}?search=2865&cursor={{number_cursor}}",
     "numbers by text, short": f"{_NUMBERS}?search=41",
     "numbers by text, none": f"{_NUMBERS}?search=Nowhere",
     "numbers by name": f"{_NUMBERS}?search=berlin",
@@ -198,9 +197,9 @@ PAGES = {
     "page: numbers by provider": "/numbers?provider=telnyx",
     "page: numbers of an assistant": "/numbers?assistant={assistant}",
     "page: numbers without assistant": "/numbers?assistant=none",
-    "page: numbers by text": "/numbers?search=7777",
+    "page: numbers by text": "/numbers?search=2865",
     "page: numbers by text, none": "/numbers?search=Nowhere",
-    "page: numbers by text, by cost": "/numbers?search=7777&sort=dearest",
+    "page: numbers by text, by cost": "/numbers?search=2865&sort=dearest",
     "page: numbers by number": "/numbers?sort=number",
     "page: numbers by number, deep": "/numbers?sort=number&before={by_number}",
     "page: numbers, dearest": "/numbers?sort=dearest",
@@ -222,14 +221,14 @@ PAGES = {
     "page: purchases": "/purchases",
     "page: purchases, deep": "/purchases?before={purchase}",
     "page: purchases, refused": "/purchases?state=refused",
-    "page: purchases by text": "/purchases?search=7777",
+    "page: purchases by text": "/purchases?search=2865",
     "page: purchases by text, none": "/purchases?search=99999999",
     "page: purchases by provider": "/purchases?provider=telnyx",
     "page: purchases for a person": "/purchases?attention=yes",
     "page: calls": "/calls",
     "page: calls, deep": "/calls?before={call}",
     "page: calls of a number": "/calls?number={phone_number}",
-    "page: calls by text": "/calls?number=7777",
+    "page: calls by text": "/calls?number=2865",
     "page: calls of an assistant": "/calls?assistant={assistant}",
     "page: calls of nobody": "/calls?assistant=none",
     "page: calls by direction, none": "/calls?direction=outbound",

@@ -194,6 +194,13 @@ UNUSED_COLUMNS = (
 )  # fmt: skip
 
 
+# The fields of a number that these answers are made of.
+UNUSED_TOLD = (
+    "phone_number", "friendly_name", "provider", "assistant__name", "last_activity_at",
+    "purchased_at", "monthly_cost", "currency",
+)  # fmt: skip
+
+
 def unused_rows(numbers: Iterable[PhoneNumber], now: datetime) -> Iterable[dict[str, Any]]:
     for number in numbers:
         told = unused_answer(number, now)

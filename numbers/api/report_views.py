@@ -2,15 +2,15 @@
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
-from burki.errors import InvalidRequest
 from burki.filters import chosen, filtered
-from burki.moments import MomentPagination
-from burki.spreadsheet import csv_file
+from burki.moments import MomentPagination, walk
+from burki.spreadsheet import csv_file, csv_stream
 from numbers.api import report_answers as answers
 from numbers.api import report_schema as schema
 from numbers.filters import PriceComparisonFilter, SpendingFilter, UnusedFilter
@@ -21,12 +21,11 @@ from numbers.services.costs.spending_report import SpendingReport, spending_repo
 from numbers.services.costs.unused import savings, unused_numbers
 from organizations.permissions import NUMBERS_READ
 
-FILE_MAX = 10_000
-
 
 class _Reports(GenericViewSet):
     """What both ways of asking share."""
 
+    ordered_by = "unused_since"
     required_scopes = {name: NUMBERS_READ for name in ("spending", "unused", "price_comparison")}
 
     def _spending(self) -> SpendingReport:
@@ -47,7 +46,6 @@ class ReportViewSet(_Reports):
     """Reports on what numbers cost."""
 
     pagination_class = MomentPagination
-    ordered_by = "unused_since"
     operations = schema.REPORTS
 
     def spending(self, request) -> Response:
@@ -85,15 +83,12 @@ class ReportFileViewSet(_Reports):
         rows = answers.spending_rows(self._spending())
         return csv_file("spending", answers.SPENDING_COLUMNS, rows)
 
-    def unused(self, request) -> HttpResponse:
-        """Each row is a number. Raises `InvalidRequest` when there are more than `FILE_MAX`."""
-        numbers = list(self._unused()[: FILE_MAX + 1])
-        if len(numbers) > FILE_MAX:
-            raise InvalidRequest(
-                f"More than {FILE_MAX} numbers: narrow the file with days, provider or assistant_id"
-            )
+    def unused(self, request) -> HttpResponseBase:
+        """Each row is a number, however many there are. One that is used while the file is on its
+        way may be left out."""
+        numbers = walk(self._unused().only(*answers.UNUSED_TOLD), self.ordered_by)
         rows = answers.unused_rows(numbers, timezone.now())
-        return csv_file("unused-numbers", answers.UNUSED_COLUMNS, rows)
+        return csv_stream("unused-numbers", answers.UNUSED_COLUMNS, rows)
 
     def price_comparison(self, request) -> HttpResponse:
         """Each row is a place and a provider."""

@@ -15,6 +15,7 @@ from numbers.models.phone_numbers import PhoneNumber
 from numbers.models.purchases import Purchase
 from numbers.models.releases import Release
 from numbers.models.replay_keys import PurchaseReplayKey, ReleaseReplayKey
+from numbers.models.tallies import CostTally, NumberTally
 
 __all__ = [
     "BulkItem",
@@ -22,11 +23,13 @@ __all__ = [
     "Call",
     "CallerIdCall",
     "Comparison",
+    "CostTally",
     "Direction",
     "FallbackPurchase",
     "Finding",
     "HandoverAttempt",
     "Message",
+    "NumberTally",
     "Offer",
     "PhoneNumber",
     "ProviderSetup",

@@ -1,11 +1,13 @@
 """What reaches us from the providers: the inbox of their webhooks, and the light records of calls
 and messages that the worker makes of it."""
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
 from assistants.models import Assistant
+from burki.db import PENDING_KB
 from numbers.models.phone_numbers import PhoneNumber
 from organizations.crypto import rotate
 from organizations.models import Organization, Provider, ProviderAccount
@@ -136,6 +138,17 @@ class Call(_Activity):
             models.Index(fields=["number", "-id"], name="call_by_number"),
             models.Index(fields=["number", "-started_at", "-id"], name="call_of_number_by_time"),
             models.Index(fields=["organization", "-started_at", "-id"], name="call_by_time"),
+            models.Index(  # few are
+                fields=["organization", "-started_at", "-id"],
+                condition=Q(direction="outbound"),
+                name="call_outbound",
+            ),
+            GinIndex(  # a part of either number
+                OpClass("from_number", "gin_trgm_ops"),
+                OpClass("to_number", "gin_trgm_ops"),
+                name="call_text",
+                gin_pending_list_limit=PENDING_KB,
+            ),
             models.Index(
                 fields=["assistant"], include=["duration_seconds"], name="call_by_assistant"
             ),
@@ -174,6 +187,17 @@ class Message(_Activity):
                 fields=["number", "-received_at", "-id"], name="message_of_number_by_time"
             ),
             models.Index(fields=["organization", "-received_at", "-id"], name="message_by_time"),
+            models.Index(  # few are
+                fields=["organization", "-received_at", "-id"],
+                condition=Q(direction="outbound"),
+                name="message_outbound",
+            ),
+            GinIndex(  # a part of either number
+                OpClass("from_number", "gin_trgm_ops"),
+                OpClass("to_number", "gin_trgm_ops"),
+                name="message_text",
+                gin_pending_list_limit=PENDING_KB,
+            ),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,10 @@ class Offer(models.Model):
     days, until then the price history. A fresh one (15 minutes) gives a purchase its price and
     capabilities, and proves that the number is not in the account already."""
 
-    account = models.ForeignKey(ProviderAccount, on_delete=models.CASCADE, related_name="offers")
+    # Its index is `offer_newest`.
+    account = models.ForeignKey(
+        ProviderAccount, on_delete=models.CASCADE, related_name="offers", db_index=False
+    )
     provider = models.CharField(max_length=10, choices=Provider)
     phone_number = models.CharField(max_length=16)
     monthly_cost = models.DecimalField(max_digits=12, decimal_places=5, null=True)
@@ -24,6 +27,7 @@ class Offer(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["account", "phone_number", "-seen_at"], name="offer_latest"),
+            models.Index(fields=["account", "-id"], name="offer_newest"),
             models.Index(fields=["seen_at"], name="offer_age"),
         ]
 

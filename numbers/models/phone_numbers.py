@@ -1,8 +1,10 @@
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Coalesce, Greatest, Now
+from django.db.models.functions import Coalesce, Greatest, Now, Upper
 
 from assistants.models import Assistant
+from burki.db import PENDING_KB
 from numbers.models.fields import validate_e164
 from organizations.models import (
     AppendOnlyError,
@@ -137,17 +139,67 @@ class PhoneNumber(models.Model):
         indexes = [
             models.Index(
                 fields=["organization", "-id"],
+                include=["status", "assistant"],  # what is skipped is judged by these
                 condition=~Q(status="claimed"),
-                name="phone_number_inventory",
+                name="phone_number_newest",
             ),
             models.Index(fields=["organization", "phone_number"], name="phone_number_lookup"),
-            models.Index(fields=["assistant", "-id"], name="phone_number_by_assistant"),
+            # The sorts of the list; those by number and by age have the two above.
+            models.Index(
+                fields=["organization", "monthly_cost", "id"],
+                condition=~Q(status="claimed"),
+                name="phone_number_by_cost",
+            ),
+            models.Index(
+                fields=["organization", "last_activity_at", "id"],
+                condition=~Q(status="claimed"),
+                name="phone_number_by_use",
+            ),
+            # What few numbers are, so that nobody reads all to find that there is none.
+            models.Index(
+                fields=["organization", "status", "-id"],
+                condition=~Q(status="active"),
+                name="phone_number_not_active",
+            ),
+            models.Index(
+                fields=["organization", "webhook_verdict", "-id"],
+                condition=Q(status="active") & ~Q(webhook_verdict="verified"),
+                name="phone_number_not_verified",
+            ),
+            models.Index(
+                fields=["organization", "country", "-id"],
+                condition=~Q(status="claimed"),
+                name="phone_number_by_country",
+            ),
+            # A part of the number or of its name.
+            GinIndex(
+                OpClass("phone_number", "gin_trgm_ops"),
+                OpClass(Upper("friendly_name"), "gin_trgm_ops"),
+                name="phone_number_text",
+                gin_pending_list_limit=PENDING_KB,
+            ),
+            models.Index(
+                fields=["assistant", "-id"],
+                include=["status", "last_activity_at"],  # what the assistants' list tells of them
+                name="phone_number_of_assistant",
+            ),
             models.Index(
                 "organization",
                 UNUSED_SINCE,
                 "id",
+                # Of all unused ones it is asked how many there are and what they cost.
+                include=[
+                    "last_activity_at",
+                    "purchased_at",
+                    "created_at",
+                    "currency",
+                    "monthly_cost",
+                    "status",
+                    "provider",
+                    "assistant",
+                ],
                 condition=Q(status="active"),
-                name="phone_number_unused",
+                name="phone_number_unused_cost",
             ),
         ]
 

@@ -1,6 +1,8 @@
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
 
+from burki.db import PENDING_KB
 from numbers.models.fallbacks import FallbackPurchase
 from numbers.models.fields import uuid7, validate_e164
 from numbers.models.phone_numbers import PhoneNumber
@@ -97,6 +99,23 @@ class Purchase(Settled):
             models.Index(fields=["organization", "-id"], name="purchase_by_organization"),
             models.Index(fields=["number"], name="purchase_by_number"),
             models.Index(fields=["provider", "phone_number", "-id"], name="purchase_by_phone"),
+            # A part of the number.
+            GinIndex(
+                OpClass("phone_number", "gin_trgm_ops"),
+                name="purchase_text",
+                gin_pending_list_limit=PENDING_KB,
+            ),
+            # What few purchases are.
+            models.Index(
+                fields=["organization", "state", "-id"],
+                condition=~Q(state="completed"),
+                name="purchase_not_completed",
+            ),
+            models.Index(
+                fields=["organization", "claimed_at"],
+                condition=Q(setup_cost__gt=0),
+                name="purchase_with_setup_fee",
+            ),
             models.Index(
                 fields=["organization"],
                 condition=Q(needs_attention_at__isnull=False),

@@ -17,7 +17,7 @@ from numbers.exceptions import (
     ProviderError,
     SpendingLimitExceeded,
 )
-from numbers.models import PhoneNumber
+from numbers.models import NumberTally
 from numbers.models.fields import uuid7
 from numbers.providers.base import Price, Routing
 from numbers.providers.registry import driver_for
@@ -131,7 +131,7 @@ def limits_after(organization: Organization, due: Decimal | None, *, numbers: in
     together, None if nobody knows."""
     committed = spending.committed(organization)
     limit = organization.monthly_limit
-    owned = PhoneNumber.objects.live().filter(organization=organization).count()
+    owned = NumberTally.objects.filter(organization=organization).owned().total()
     return Limits(
         monthly_limit=limit,
         committed=committed,

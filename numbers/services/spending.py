@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Q, Sum
 from django.utils import timezone
 
 from burki.text import money
@@ -15,7 +15,7 @@ from numbers.exceptions import (
     PriceUnknown,
     SpendingLimitExceeded,
 )
-from numbers.models import PhoneNumber, Purchase
+from numbers.models import NumberTally, PhoneNumber, Purchase
 from numbers.providers.base import Price
 from organizations.models import Organization
 
@@ -31,13 +31,15 @@ def committed(organization: Organization) -> Decimal:
     still under way included."""
     start = month_start(timezone.now())
     currency = organization.limit_currency
-    monthly = PhoneNumber.objects.filter(
-        ~Q(status=PhoneNumber.Status.RELEASED) | Q(released_at__gte=start),
+    monthly = NumberTally.objects.filter(
+        ~Q(status=PhoneNumber.Status.RELEASED) | Q(until__gte=start.date()),
         organization=organization,
         currency=currency,
-    ).aggregate(total=Sum("monthly_cost"))["total"]
+    ).aggregate(total=Sum("monthly"))["total"]
     setup = (
-        Purchase.objects.filter(organization=organization, claimed_at__gte=start, currency=currency)
+        Purchase.objects.filter(
+            organization=organization, claimed_at__gte=start, currency=currency, setup_cost__gt=0
+        )
         .exclude(state=Purchase.State.REFUSED)
         .aggregate(total=Sum("setup_cost"))["total"]
     )
@@ -114,11 +116,10 @@ def check_limits(organization: Organization, price: Price) -> Decimal | None:
     `PriceUnknown` when there is a limit of money and no price in its currency.
     """
     if organization.number_limit is not None:
-        count = PhoneNumber.objects.live().filter(organization=organization).aggregate(n=Count("*"))
-        if count["n"] >= organization.number_limit:
+        count = NumberTally.objects.filter(organization=organization).owned().total()
+        if count >= organization.number_limit:
             raise SpendingLimitExceeded(
-                f"The organization may have {organization.number_limit} numbers and has "
-                f"{count['n']}.",
+                f"The organization may have {organization.number_limit} numbers and has {count}.",
                 charged=False,
                 hint="Release a number, or ask an owner to raise the limit.",
             )

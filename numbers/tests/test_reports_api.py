@@ -10,9 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from burki import moments
 from burki.spreadsheet import cell
 from burki.testing import make_assistant, make_client
-from numbers.api import report_views
 from numbers.models import PhoneNumber
 from numbers.services.spending import month_start
 from numbers.tests.rows import make_number
@@ -31,8 +31,8 @@ def report(client, name, status=200, **query):
 
 def rows(client, name, **query) -> list[dict[str, str]]:
     response = client.get(f"/phone-numbers/reports/{name}.csv", query)
-    assert response.status_code == 200, response.content
-    return list(csv.DictReader(io.StringIO(response.content.decode())))
+    assert response.status_code == 200
+    return list(csv.DictReader(io.StringIO(response.getvalue().decode())))
 
 
 def this_month(offset=0) -> str:
@@ -244,15 +244,17 @@ def test_the_file_has_every_unused_number(client, organization):
     assert (found[0]["reclaim_possible"], found[0]["monthly_cost"]) == ("true", "1.00")
 
 
-def test_a_file_that_is_too_long_is_refused(client, organization, monkeypatch):
-    monkeypatch.setattr(report_views, "FILE_MAX", 2)
-    for line in range(3):
-        quiet(organization, line, 90)
+def test_the_file_is_read_and_sent_in_parts(client, organization, monkeypatch):
+    monkeypatch.setattr(moments, "AT_A_TIME", 2)
+    for line in range(5):  # at the same moment, but for the first
+        quiet(organization, line, 91 if line == 0 else 90)
 
-    response = client.get("/phone-numbers/reports/unused.csv")
+    with CaptureQueriesContext(connection) as queries:
+        found = rows(client, "unused")
 
-    assert response.status_code == 400
-    assert response.json()["detail"].startswith("More than 2 numbers")
+    assert [row["phone_number"][-1] for row in found] == ["0", "1", "2", "3", "4"]
+    parts = [query["sql"] for query in queries if "LIMIT 3" in query["sql"]]
+    assert len(parts) == 3
 
 
 # --- Prices compared ----------------------------------------------------------------------------

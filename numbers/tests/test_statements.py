@@ -20,7 +20,7 @@ DECIDE = [
     "SELECT numbers_offer",
 ]
 LIMIT = [  # what is committed already
-    "SELECT numbers_phonenumber",
+    "SELECT numbers_numbertally",
     "SELECT numbers_purchase",
 ]
 CLAIM = [

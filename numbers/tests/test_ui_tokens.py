@@ -11,9 +11,8 @@ from django.urls import URLPattern
 
 from burki.testing import make_browser, orders_sent
 from burki.tests.office import Office
-from numbers.models import Purchase
 from numbers.ui.urls import urlpatterns as number_pages
-from organizations.models import ApiKey, AuditEvent, Event, EventEndpoint
+from organizations.models import ApiKey, AuditEvent, Event
 from organizations.urls import urlpatterns as organization_pages
 
 pytestmark = pytest.mark.django_db
@@ -29,13 +28,15 @@ def things(organization) -> dict[str, object]:
     return {
         "numbers/": office.number.pk,
         "assistants/": office.assistant.pk,
-        "purchases/": Purchase.objects.get().pk,
+        "purchases/": office.purchase.pk,
         "buy/many/": office.bulk.pk,
-        "settings/credentials/": office.twilio.pk,
-        "settings/api-keys/": ApiKey.objects.get().pk,
-        "settings/members/": organization.memberships.get().pk,
-        "settings/events/endpoints/": EventEndpoint.objects.get().pk,
-        "settings/events/": Event.objects.get().pk,
+        "settings/credentials/": organization.provider_accounts.filter(provider="twilio")
+        .first()
+        .pk,
+        "settings/api-keys/": ApiKey.objects.first().pk,
+        "settings/members/": organization.memberships.first().pk,
+        "settings/events/endpoints/": office.endpoint.pk,
+        "settings/events/": Event.objects.first().pk,
     }
 
 

@@ -21,6 +21,7 @@ from numbers.ui.buying import see_other
 from organizations.pages import page
 from organizations.permissions import NUMBERS_PURCHASE, NUMBERS_READ
 
+_SHOWN = 10  # each tells the sum of its numbers, of which there may be a thousand
 _SOON, _LATER = 2, 15  # seconds between two looks at one that runs, and at one that only waits
 
 
@@ -66,7 +67,8 @@ class BulkItemFilters(django_filters.FilterSet):
 def bulks(request: HttpRequest) -> HttpResponse:
     """All of the organization, newest first."""
     rows = BulkPurchase.objects.filter(organization=request.organization)
-    page = keyset_page(request, rows.select_related("user", "api_key", "organization"))
+    rows = rows.select_related("user", "api_key", "organization")
+    page = keyset_page(request, rows, size=_SHOWN)
     told = progress_of(page.rows)
     shown = [
         {

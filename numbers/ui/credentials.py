@@ -4,7 +4,8 @@ replacing and disabling their credentials. Of a secret only the last four charac
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from assistants.models import Assistant
 from burki.errors import BurkiError, PermissionDenied, sentence
 from burki.paging import keyset_page
-from numbers.models import PhoneNumber
+from numbers.models import NumberTally
 from numbers.services.checking import account_warnings, check_account
 from numbers.services.entering import (
     add_account,
@@ -183,11 +184,12 @@ def _change(request: HttpRequest, pk: int, done: str, **changes: bool) -> HttpRe
 
 
 def _accounts(request: HttpRequest) -> QuerySet[ProviderAccount]:
-    unseen = [PhoneNumber.Status.CLAIMED, PhoneNumber.Status.RELEASED]
     accounts = ProviderAccount.objects.filter(organization=request.organization)
-    return accounts.select_related("organization").annotate(
-        numbers=Count("phone_numbers", filter=~Q(phone_numbers__status__in=unseen))
-    )
+    tallied = NumberTally.objects.filter(
+        organization=request.organization, account_id=OuterRef("pk")
+    ).inventory()
+    numbers = tallied.order_by().values("account_id").values(n=Sum("numbers"))
+    return accounts.select_related("organization").annotate(numbers=Coalesce(Subquery(numbers), 0))
 
 
 def _account(request: HttpRequest, pk: int) -> ProviderAccount:

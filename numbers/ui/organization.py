@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from burki.text import price
-from numbers.models import PhoneNumber
+from numbers.models import NumberTally
 from numbers.services import spending
 from organizations.models import Organization
 from organizations.pages import page, see_other
@@ -58,7 +58,7 @@ class OrganizationForm(forms.Form):
 def organization(request: HttpRequest) -> HttpResponse:
     """Admins change the name, owners the limits as well."""
     form = OrganizationForm(request.organization, request.POST or None)
-    numbers = PhoneNumber.objects.visible_to(request.organization).live().count()
+    numbers = NumberTally.objects.filter(organization=request.organization).inventory().total()
     committed = spending.committed(request.organization)
     if form.is_valid():
         changed = update_organization(

@@ -1,31 +1,29 @@
 """The overview: what there is, what it costs, what needs somebody."""
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count, Q, Sum
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
 from assistants.models import Assistant
 from burki.templatetags.charts import Bar
 from burki.text import price
-from numbers.models import BulkPurchase, PhoneNumber, Purchase
-from numbers.models.phone_numbers import UNUSED_SINCE
+from numbers.models import BulkPurchase, NumberTally, PhoneNumber, Purchase
 from numbers.services import spending
 from numbers.services.bulk import progress_of
-from numbers.services.costs.unused import DAYS_DEFAULT
+from numbers.services.costs.unused import DAYS_DEFAULT, unused_for, unused_numbers
 from numbers.ui import many_words
 from organizations.models import Organization, Provider
 from organizations.pages import page
 from organizations.permissions import NUMBERS_READ
 
-Status, State, Verdict = PhoneNumber.Status, Purchase.State, PhoneNumber.Verdict
+Status, State = PhoneNumber.Status, Purchase.State
 
 _NEARLY_SPENT, _SPENT = 80, 100  # per cent of the monthly limit
 _RUNNING_SHOWN = 3
@@ -51,8 +49,9 @@ def overview(request: HttpRequest) -> HttpResponse:
     context = {
         "numbers": {
             name: sum(group[name] for group in groups)
-            for name in ("active", "pending", "releasing", "unassigned", "unused", "drifted")
-        },
+            for name in ("active", "pending", "releasing", "unassigned", "drifted")
+        }
+        | {"unused": unused_for(unused_numbers(organization), DAYS_DEFAULT).count()},
         "purchases": purchases,
         "low": [account for account in accounts if account.low_balance],
         "running": _running(organization),
@@ -65,24 +64,27 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 
 def _numbers(organization: Organization) -> list[dict[str, Any]]:
-    """All that is asked of the live numbers, in one pass over them, by provider and currency."""
-    long_ago = timezone.now() - timedelta(days=DAYS_DEFAULT)
+    """What is told of the live numbers, by provider and currency."""
     active = Q(status=Status.ACTIVE)
-    live = PhoneNumber.objects.visible_to(organization).live().alias(last=UNUSED_SINCE)
+    live = NumberTally.objects.filter(organization=organization).inventory()
+
+    def count(*which: Q) -> Coalesce:
+        return Coalesce(Sum("numbers", filter=Q(*which)), 0)
+
     return list(
         live.order_by("provider", "currency")
         .values("provider", "currency")
         .annotate(
-            active=Count("pk", active),
-            pending=Count("pk", Q(status=Status.PENDING)),
-            releasing=Count("pk", Q(status=Status.RELEASING)),
-            unassigned=Count("pk", active & Q(assistant=None)),
-            unused=Count("pk", active & Q(last__lte=long_ago)),
-            drifted=Count("pk", active & Q(webhook_verdict=Verdict.DRIFTED)),
-            count=Count("pk"),
-            priced=Count("monthly_cost"),
-            cost=Sum("monthly_cost"),
+            active=count(active),
+            pending=count(Q(status=Status.PENDING)),
+            releasing=count(Q(status=Status.RELEASING)),
+            unassigned=count(active, Q(assigned=False)),
+            drifted=count(active, Q(drifted=True)),
+            count=count(),
+            priced=Sum("priced"),
+            cost=Sum("monthly"),
         )
+        .filter(count__gt=0)
     )
 
 
@@ -150,7 +152,7 @@ def _bars(groups: list[dict[str, Any]]) -> list[Bar]:
             url=f"{reverse('numbers')}?{urlencode({'provider': group['provider']})}",
         )
         for group in groups
-        if group["cost"] is not None
+        if group["priced"]
     ]
 
 

@@ -1,7 +1,11 @@
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Upper
 
+from burki.db import PENDING_KB
 from organizations.models.organizations import Organization
 
 
@@ -59,6 +63,23 @@ class AuditEvent(models.Model):
         indexes = [
             models.Index(fields=["organization", "-id"], name="audit_by_organization"),
             models.Index(fields=["object_type", "object_id"], name="audit_by_object"),
+            # What the log is filtered by. Patterns, so that they bear the first word of an action.
+            models.Index(
+                "organization",
+                OpClass("action", "varchar_pattern_ops"),
+                F("id").desc(),
+                name="audit_by_action",
+            ),
+            models.Index(fields=["organization", "object_type", "-id"], name="audit_by_type"),
+            models.Index(fields=["organization", "created_at"], name="audit_by_time"),
+            models.Index(
+                fields=["request_id"], condition=~Q(request_id=""), name="audit_by_request"
+            ),
+            GinIndex(
+                OpClass(Upper("actor_label"), "gin_trgm_ops"),
+                name="audit_by_actor",
+                gin_pending_list_limit=PENDING_KB,
+            ),
         ]
 
     def __str__(self) -> str:

@@ -180,27 +180,22 @@ def _asked(statement: str, values: dict[str, Any]) -> list[Cost]:
         return [_to_cost(row) for row in cursor.fetchall()]
 
 
-# Numbers are first summed by the months in which they came and went, in one pass over the
-# organization's rows; only these few sums are spread over the months between. Whatever is there
-# now counts from the running month at the latest, also by the clock of another machine.
+# Numbers are summed by the months in which they came and went already; these few sums are spread
+# over the months between. Whatever is there now counts from the running month at the latest, also
+# by the clock of another machine, and what came before the report begins counts from there.
 _COSTS = """
 WITH months AS (
     SELECT month FROM generate_series(%(first)s::timestamp, %(next)s, '1 month') AS month
 ), owned AS (
-    SELECT number.provider, {assistant} AS assistant_id,
-           CASE WHEN number.monthly_cost IS NULL THEN '' ELSE number.currency END AS currency,
-           LEAST(
-               date_trunc('month', COALESCE(purchased_at, created_at) AT TIME ZONE 'UTC'), %(this)s
-           ) AS since,
-           CASE WHEN number.status = 'released'
-                THEN date_trunc('month', released_at AT TIME ZONE 'UTC')
-                ELSE 'infinity'
-           END AS until,
-           COUNT(*) AS numbers, SUM(number.monthly_cost) AS monthly
-      FROM numbers_phonenumber AS number
+    SELECT number.provider, {assistant} AS assistant_id, number.currency,
+           GREATEST(LEAST(number.since, %(this)s), %(first)s) AS since,
+           COALESCE(number.until, 'infinity') AS until,
+           SUM(number.numbers) AS numbers, SUM(number.monthly) AS monthly
+      FROM numbers_costtally AS number
      WHERE number.organization_id = %(organization)s
-       AND (number.status <> 'released' OR released_at >= %(first)s AT TIME ZONE 'UTC') {only}
+       AND (number.until IS NULL OR number.until >= %(first)s) {only}
      GROUP BY 1, 2, 3, 4, 5
+    HAVING SUM(number.numbers) <> 0
 ), costs AS (
     SELECT month, provider, assistant_id, currency, numbers, monthly, NULL::numeric AS setup
       FROM months JOIN owned ON month BETWEEN since AND until

@@ -25,6 +25,7 @@ def things(organization) -> dict[str, object]:
     """What the addresses may be about, by the beginnings of their routes."""
     office = Office(organization)
     office.grow(1)
+    account = organization.provider_accounts.first()
     return {
         "numbers/": office.number.pk,
         "assistants/": office.assistant.pk,

@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('assistants', '0002_settings_and_webhooks'),
-        ('numbers', '0014_release_permission'),
+        ('numbers', '0016_caller_id_calls'),
         ('organizations', '0010_audit_filters'),
     ]
 

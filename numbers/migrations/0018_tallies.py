@@ -114,7 +114,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('assistants', '0002_settings_and_webhooks'),
-        ('numbers', '0015_filters_and_sorts'),
+        ('numbers', '0017_filters_and_sorts'),
         ('organizations', '0010_audit_filters'),
     ]
 

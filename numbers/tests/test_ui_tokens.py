@@ -31,9 +31,7 @@ def things(organization) -> dict[str, object]:
         "assistants/": office.assistant.pk,
         "purchases/": office.purchase.pk,
         "buy/many/": office.bulk.pk,
-        "settings/credentials/": organization.provider_accounts.filter(provider="twilio")
-        .first()
-        .pk,
+        "settings/credentials/": account.pk,
         "settings/api-keys/": ApiKey.objects.first().pk,
         "settings/members/": organization.memberships.first().pk,
         "settings/events/endpoints/": office.endpoint.pk,

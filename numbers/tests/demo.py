@@ -146,7 +146,7 @@ def stock() -> dict[str, Any]:
             ("refused", "telnyx", "+13125550001"),
             ("pending", "telnyx", "+12065550052"),
             ("in_doubt", "twilio", "+12125550011"),
-            ("needs_person", "twilio", "+14155550011"),
+            ("needs_person", "twilio", "+16175550011"),
         )
     }
     Purchase.objects.filter(pk=purchases["needs_person"]).update(

@@ -1,5 +1,4 @@
-"""Buying many numbers in a real browser, with a worker that buys them; and the pages around it:
-no serious finding of axe-core, nothing that is too wide, nothing wrong in the console."""
+"""Buying many numbers in a real browser, with a worker that buys them; and assistants."""
 
 import re
 

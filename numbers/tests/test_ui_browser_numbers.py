@@ -1,5 +1,4 @@
-"""The pages about numbers in a real browser: buy, call, assign, release; many at once; and every
-page for everybody."""
+"""The pages about numbers in a real browser: buy, call, assign, release; many at once."""
 
 import re
 

@@ -27,6 +27,9 @@ def reading(world: World, drivers: Drivers, table: Table, numbers: int = NUMBERS
     with world.web(processes=1) as web:
         grow(world, web, drivers, table, size)
         small, large = signed_in(world, 1), signed_in(world, 0)
+        buying_with_a_limit(world, web, drivers, table)
+        explained(world, large, table)
+        comparing(world, drivers, table, size["numbers"] // 10)
         of_large = f"{_count(world, large):,} of {_count(world):,} numbers"
         of_small = f"with {_count(world, small):,}"
         for name, path in PAGES.items():
@@ -40,9 +43,6 @@ def reading(world: World, drivers: Drivers, table: Table, numbers: int = NUMBERS
                 f"{name}, {of_large}", _times(ours), f"{_times(theirs)} {of_small}", promise,
                 kept=kept,
             )  # fmt: skip
-        buying_with_a_limit(world, web, drivers, table)
-        explained(world, large, table)
-        comparing(world, drivers, table, size["numbers"] // 10)
         for name, path in FILES.items():
             run = drivers.run(web.url, [asked(large, path)] * FEW, 1)
             run.require(200)

@@ -32,7 +32,9 @@ def compared(world: World, count: int) -> dict[str, float]:
     name = f"Compared {count}"
     world.make_tenants(**{name: {}})
     (account,) = world.postgres.rows(
-        """SELECT account.id, account_sid FROM organizations_provideraccount account
+        """SELECT account.id, account_sid, (
+               SELECT status_callback FROM numbers_phonenumber ORDER BY id LIMIT 1)
+           FROM organizations_provideraccount account
            JOIN organizations_organization tenant ON tenant.id = organization_id
            WHERE tenant.name = %s AND provider = 'twilio'""",
         name,
@@ -46,6 +48,7 @@ def compared(world: World, count: int) -> dict[str, float]:
             id="PN" + f"{account['id']}{line:07}".zfill(32),
             voice_url=ours if line % _ELSEWHERE else "https://elsewhere.example/",
             sms_url=ours,
+            status_callback=account["status_callback"],
         )
     told = json.loads(
         run_beside(

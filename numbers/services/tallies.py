@@ -13,6 +13,7 @@ def fold(*, most: int = 100_000) -> int:
         for model in (NumberTally, CostTally):
             table, kind = model._meta.db_table, ", ".join(model.KIND)
             sums = ", ".join(f"sum({name})" for name in model.SUMS)
+            nothing = " AND ".join(f"coalesce({name}, 0) = 0" for name in model.SUMS)
             added = ", ".join(  # of numbers without a price there is no sum
                 f"{name} = coalesce(known.{name} + excluded.{name}, known.{name}, excluded.{name})"
                 for name in model.SUMS
@@ -26,13 +27,15 @@ def fold(*, most: int = 100_000) -> int:
                         INSERT INTO {table} AS known ({kind}, {", ".join(model.SUMS)}, folded)
                         SELECT {kind}, {sums}, true FROM gone GROUP BY {kind}
                         ON CONFLICT ({kind}) WHERE folded DO UPDATE SET {added}
+                        RETURNING *
                     )
-                    SELECT count(*) FROM gone""",
+                    SELECT (SELECT count(*) FROM gone),
+                        (SELECT array_agg(id) FROM summed WHERE {nothing})""",
                 [most],
             )
-            folded += cursor.fetchone()[0]
-            nothing = " AND ".join(f"coalesce({name}, 0) = 0" for name in model.SUMS)
-            cursor.execute(f"DELETE FROM {table} WHERE folded AND {nothing}")
+            count, empty = cursor.fetchone()
+            folded += count
+            cursor.execute(f"DELETE FROM {table} WHERE id = ANY(%s) AND {nothing}", [empty or []])
     return folded
 
 

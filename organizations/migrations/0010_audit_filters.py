@@ -14,6 +14,10 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        AddIndexConcurrently(
+            model_name='eventdelivery',
+            index=models.Index(condition=models.Q(('state', 'delivered'), _negated=True), fields=['state', 'event'], name='event_delivery_not_delivered'),
+        ),
         TrigramExtension(),
         AddIndexConcurrently(
             model_name='auditevent',

@@ -152,7 +152,13 @@ class EventDelivery(models.Model):
                 fields=["endpoint", "next_attempt_at"],
                 condition=Q(state="pending"),
                 name="event_delivery_due",
-            )
+            ),
+            # What few are: asked for by those who look for trouble.
+            models.Index(
+                fields=["state", "event"],
+                condition=~Q(state="delivered"),
+                name="event_delivery_not_delivered",
+            ),
         ]
 
     def __str__(self) -> str:

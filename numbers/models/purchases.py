@@ -111,6 +111,7 @@ class Purchase(Settled):
                 condition=~Q(state="completed"),
                 name="purchase_not_completed",
             ),
+            # What was committed in set-up fees in a month.
             models.Index(
                 fields=["organization", "claimed_at"],
                 condition=Q(setup_cost__gt=0),

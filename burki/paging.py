@@ -146,15 +146,16 @@ class Order:
             return [rows.filter(next_key).order_by(f"{sign}pk")]
         filled = rows.exclude(**{self.column: None}).order_by(f"{sign}{self.column}", f"{sign}pk")
         empty = rows.filter(**{self.column: None}).order_by(f"{sign}pk")
+        after_all = [empty] if rows.model._meta.get_field(self.column).null else []
         if not place:
-            return [empty, filled] if backwards else [filled, empty]
+            return [*after_all, filled] if backwards else [filled, *after_all]
         if value is None:
             empty = empty.filter(next_key)
             return [empty, filled] if backwards else [empty]
         # Compared as a pair, which an index on both bears also where many have the same.
         pair = TupleLessThan if descending else TupleGreaterThan
         filled = filled.filter(pair(Tuple(self.column, "pk"), (value, key)))
-        return [filled] if backwards else [filled, empty]
+        return [filled] if backwards else [filled, *after_all]
 
     def place_of(self, row: Model) -> str:
         """Where the row is, for an address: as it was seen, also if it changes meanwhile."""

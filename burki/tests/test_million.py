@@ -18,7 +18,8 @@ SUMS = {
 }
 # Pages that show one thing, ask for something, or belong to a person.
 NO_LISTS = {
-    "search-results", "confirm", "buy-many", "buy-many-confirm", "bulk-stop", "purchase",
+    "search-results", "assistant-options", "confirm", "buy-many",
+    "buy-many-confirm", "bulk-stop", "purchase",
     "purchase-look", "purchase-decide", "release", "release-result", "assign", "number",
     "number-row", "number-name", "number-assistant", "number-check", "number-repair",
     "number-restore", "number-call", "number-text", "assistant-new", "assistant-edit",

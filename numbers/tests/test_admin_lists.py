@@ -16,11 +16,14 @@ from numbers.models import (
     BulkItem,
     BulkPurchase,
     Call,
+    CallerIdCall,
     Comparison,
+    CostTally,
     FallbackPurchase,
     Finding,
     HandoverAttempt,
     Message,
+    NumberTally,
     Offer,
     PhoneNumber,
     ProviderSetup,
@@ -53,6 +56,9 @@ APPS = ("organizations", "assistants", "numbers")
 # What has no list of its own, and why.
 EXCEPT = {
     Membership: "is looked at and changed on its organization's page",
+    CallerIdCall: "is a minute's memory of what the audit tells for good",
+    CostTally: "is kept by the database alone, which can count it anew",
+    NumberTally: "is kept by the database alone, which can count it anew",
     SigningSecret: "holds nothing but a secret; when it was replaced is in the audit",
 }
 OURS = [

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Model, QuerySet
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.http import HttpRequest
 from rest_framework.utils.urls import replace_query_param
 
@@ -70,10 +71,9 @@ def _slice(
 
 
 def _beyond(rows: QuerySet, by: str, place: Moment, side: str) -> QuerySet:
-    """The first condition is for the index, the second for rows of the same time."""
-    return rows.filter(**{f"{by}__{side}e": place.at}).filter(
-        Q(**{f"{by}__{side}": place.at}) | Q(**{f"pk__{side}": place.pk})
-    )
+    """Compared as a pair, so that an index on both begins at the place."""
+    pair = {"lt": TupleLessThan, "gt": TupleGreaterThan}[side]
+    return rows.filter(pair(Tuple(by, "pk"), (place.at, place.pk)))
 
 
 class MomentPagination(KeysetPagination):

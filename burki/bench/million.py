@@ -29,7 +29,6 @@ def reading(world: World, drivers: Drivers, table: Table, numbers: int = NUMBERS
         small, large = signed_in(world, 1), signed_in(world, 0)
         buying_with_a_limit(world, web, drivers, table)
         explained(world, large, table)
-        comparing(world, drivers, table, size["numbers"] // 10)
         of_large = f"{_count(world, large):,} of {_count(world):,} numbers"
         of_small = f"with {_count(world, small):,}"
         for name, path in PAGES.items():
@@ -53,6 +52,8 @@ def reading(world: World, drivers: Drivers, table: Table, numbers: int = NUMBERS
                 f"≤ {REPORT_SECONDS:.0f} s" if promised else "",
                 kept=seconds <= REPORT_SECONDS if promised else None,
             )  # fmt: skip
+    # Last: it leaves numbers of others that are newer than all that the pages show.
+    comparing(world, drivers, table, size["numbers"] // 10)
 
 
 def explained(world: World, large: Tenant, table: Table) -> None:

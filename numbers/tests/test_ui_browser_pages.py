@@ -49,7 +49,8 @@ FORMS_ALONE = {
     "event-endpoint-enable-page",
     "event-again",
 }
-NO_PAGES = {"search-results", "number-row", "numbers-export", "audit-csv"}  # parts, and CSV
+# Parts of pages, and CSV.
+NO_PAGES = {"search-results", "number-row", "assistant-options", "numbers-export", "audit-csv"}
 
 
 @pytest.fixture(scope="module")

@@ -32,7 +32,7 @@ run: $(VENV)/run.stamp
 	@DEBUG=true SANDBOX=true $(BIN)/python manage.py up
 
 test: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not slow and not walk"
 
 # What only the slow tests need: a Chromium of the system and axe-core, which finds what people with
 # disabilities could not use; Node and PHP, which run the examples for clients.
@@ -52,8 +52,8 @@ $(AXE):
 	npm install --prefix .tools --no-save --no-audit --no-fund axe-core@4.14.1
 
 test-all: $(VENV)/dev.stamp lint tools
-	REQUIRE_ALL=1 HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -n 3 --dist worksteal -m "walk or not slow"
-	REQUIRE_ALL=1 HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -m "slow and not walk"
+	REQUIRE_ALL=1 HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -n 3 --dist worksteal -m "not slow"
+	REQUIRE_ALL=1 HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -m slow
 
 # Its sections: buying calls bulk million soak. The table is written to .data/bench.md.
 bench: $(VENV)/dev.stamp

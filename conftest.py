@@ -1,5 +1,6 @@
 """The cast of the tests. Variations are plain functions in `burki.testing`."""
 
+import gc
 import os
 
 import pytest
@@ -23,6 +24,13 @@ def pytest_runtest_makereport(item, call):
     if report.skipped and os.environ.get("REQUIRE_ALL"):
         report.outcome, report.longrepr = "failed", f"skipped: {report.longrepr}"
     return report
+
+
+def pytest_collection_finish(session):
+    """What is there now stays to the end: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from burki.tests.office import Office, queries_of
 from numbers.models import PhoneNumber
 from organizations.models import Membership, Organization
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.walk]
 
 # Not the file of all numbers: it is read in parts (`numbers/tests/test_ui_export.py`).
 PAGES = [

@@ -240,7 +240,6 @@ def ask(client: APIClient, route: Route, names: dict):
 
 
 @pytest.mark.walk  # some 900 of them
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", CALLERS)
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_a_route_answers_who_may_and_refuses_all_others(

@@ -50,7 +50,7 @@ from organizations.models import (
     User,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.walk]
 
 APPS = ("organizations", "assistants", "numbers")
 # What has no list of its own, and why.

@@ -40,7 +40,7 @@ ENDPOINTS = {
     "messaging_profiles": {"name": "Desk", "webhook_url": WEBHOOK, "id": PROFILE},
 }  # fmt: skip
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("patience")]
+pytestmark = [pytest.mark.django_db, pytest.mark.walk, pytest.mark.usefixtures("patience")]
 
 
 class Listing:

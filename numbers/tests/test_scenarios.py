@@ -23,7 +23,7 @@ from numbers.services.finishing import finish_number
 from numbers.services.purchase import purchase_number
 from numbers.tests.driving import PROVIDERS
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.walk]
 
 
 @dataclass(frozen=True, kw_only=True)

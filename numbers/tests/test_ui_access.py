@@ -12,7 +12,7 @@ from numbers.ui.quotes import Quote
 from organizations.models import AuditEvent
 from organizations.permissions import ROLE_SCOPES
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.walk]
 
 CONFIRM = "/buy/confirm?provider=twilio&phone_number=%2B14155551234"
 # Address of a page, and the lowest role that may open it.

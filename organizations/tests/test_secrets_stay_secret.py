@@ -44,7 +44,7 @@ NEW_KEY, REFUSED_KEY, OTHERS_KEY = (
 )
 ENTERED = tuple(key.partition(".")[2] for key in (NEW_KEY, REFUSED_KEY)) + (OTHERS_KEY[3:],)
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.walk]
 transactional = pytest.mark.django_db(transaction=True)
 
 

@@ -10,9 +10,9 @@ from burki.bench.buying import order
 from burki.bench.comparing import comparing
 from burki.bench.load import Drivers, Run, request
 from burki.bench.pages import FILES, PAGES, REPORTS, Tenant
-from burki.bench.site import offered
+from burki.bench.site import offered, signed_in
 from burki.bench.table import Table
-from burki.tests.processes import STAFF, Web, World
+from burki.tests.processes import Web, World
 
 NUMBERS, ORGANIZATIONS = 1_000_000, 1_000
 TIMES = 40  # each page, of each tenant
@@ -26,7 +26,7 @@ def reading(world: World, drivers: Drivers, table: Table, numbers: int = NUMBERS
     size = {"numbers": numbers, "organizations": min(ORGANIZATIONS, max(10, numbers // 1000))}
     with world.web(processes=1) as web:
         grow(world, web, drivers, table, size)
-        small, large = signed_in(world, 1), signed_in(world, 0)
+        small, large = (Tenant.of(world, n, signed_in(world, f"Tenant {n}")) for n in (1, 0))
         buying_with_a_limit(world, web, drivers, table)
         explained(world, large, table)
         of_large = f"{_count(world, large):,} of {_count(world):,} numbers"
@@ -140,24 +140,3 @@ def grow(world: World, web: Web, drivers: Drivers, table: Table, size: dict[str,
         f"Writing {size['numbers']:,} numbers of {size['organizations']:,} organizations",
         f"{took:.0f} s, {rows['n']:,} rows, {rows['disk']}",
     )
-
-
-def signed_in(world: World, n: int) -> Tenant:
-    """The tenant, with an owner who is signed in."""
-    code = f"""
-from django.conf import settings
-from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
-from organizations.models import Membership, Organization, User
-user = User.objects.create_user("owner{n}@example.com", {STAFF[1]!r})
-organization = Organization.objects.get(name="Tenant {n}")
-Membership.objects.create(organization=organization, user=user, role="owner")
-session = SessionStore()
-session[SESSION_KEY] = str(user.pk)
-session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
-session[HASH_SESSION_KEY] = user.get_session_auth_hash()
-session.save()
-print(session.session_key)
-"""
-    cookie = world.manage("shell", "--no-imports", "-c", code).splitlines()[-1]
-    return Tenant.of(world, n, cookie)

@@ -9,7 +9,7 @@ worker_class = "gthread"
 workers = int(os.environ.get("WEB_PROCESSES", "2"))
 # A purchase waits for its provider without holding a database connection, so threads are cheap
 # and the pool (DB_POOL_MAX) stays small.
-threads = int(os.environ.get("WEB_THREADS", "32"))
+threads = int(os.environ.get("WEB_THREADS", "64"))
 # Longer than a request's own deadline (25 s): a worker is never killed with an order in flight.
 timeout = 60
 graceful_timeout = 30

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 from pythonjsonlogger.json import JsonFormatter
 
@@ -58,6 +59,7 @@ def emit(event: str, **facts) -> None:
 
     Tests stop or kill the process at these events, so each name marks an exact point.
     """
+    facts = {key: str(fact) if isinstance(fact, UUID) else fact for key, fact in facts.items()}
     metrics.events.labels(event, str(facts.get("outcome") or facts.get("state") or "")).inc()
     details = " ".join(f"{key}={value}" for key, value in facts.items())
     events.info("%s %s", event, details, extra={"event": event, **facts})

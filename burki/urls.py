@@ -21,16 +21,17 @@ admin.site.site_header = admin.site.site_title = "Burki Numbers"
 admin.site.index_title = "Administration"
 
 urlpatterns = [
+    # First what is asked most.
+    *webhook_routes,
+    path("", include(number_routes)),
+    path("api/v1/", include((number_routes, "v1"))),
     path("", include(staff_pages)),
     path("", include(sign_in_pages)),
     path("healthz", operations.healthz),
     path("readyz", operations.readyz),
     path("metrics", operations.prometheus),
     path("admin/", admin.site.urls),
-    *webhook_routes,
     *docs,
-    path("", include(number_routes)),
-    path("api/v1/", include((number_routes, "v1"))),
     *neighbours,
     path("api/v1/", include(assistant_routes)),
     *organization_routes,

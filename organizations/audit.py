@@ -6,6 +6,7 @@ from typing import Any
 from django.db import models
 
 from burki.logs import request_id
+from burki.rows import insert
 from organizations.actors import Actor
 from organizations.models import AuditEvent, Organization
 
@@ -20,7 +21,7 @@ def record(
 ) -> AuditEvent:
     """Append "`actor` did `action` to `obj`", with JSON `data`. Never pass a secret."""
     event = _event(actor, action, obj, organization, data)
-    event.save()
+    insert(event)
     return event
 
 

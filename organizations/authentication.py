@@ -13,9 +13,10 @@ from rest_framework.authentication import (
 )
 from rest_framework.permissions import BasePermission
 
+from burki.rows import Columns, fetch
 from burki.throttling import Strangers
 from organizations.actors import Actor
-from organizations.models import ApiKey, Organization
+from organizations.models import ApiKey, Organization, User
 from organizations.models.api_keys import digest
 
 UNAUTHENTICATED = "Authentication required. Provide a valid API key or login session."
@@ -55,11 +56,31 @@ def _usable_key(header: bytes, strangers: Strangers) -> ApiKey | None:
         return None
     wanted = digest(given.decode("ascii"))
     strangers.may_try(wanted)
-    keys = ApiKey.objects.select_related("organization", "created_by")
-    key = keys.filter(digest=wanted).first()
+    key = _stored(wanted)
     if key is None or not key.is_usable:
         return None
     return key if key.created_by is None or key.created_by.is_active else None
+
+
+_KEYS, _ORGANIZATIONS, _PEOPLE = Columns(ApiKey), Columns(Organization), Columns(User)
+_STORED = f"""
+    SELECT {_KEYS.of("stored")}, {_ORGANIZATIONS.of("tenant")}, {_PEOPLE.of("maker")}
+    FROM {ApiKey._meta.db_table} stored
+    JOIN {Organization._meta.db_table} tenant ON tenant.id = stored.organization_id
+    LEFT JOIN {User._meta.db_table} maker ON maker.id = stored.created_by_id
+    WHERE stored.digest = %s
+"""
+
+
+def _stored(wanted: str) -> ApiKey | None:
+    """The key with this digest, its organization, and who made it: every request asks this."""
+    if not (found := fetch(_STORED, [wanted])):
+        return None
+    mine, tenant = len(_KEYS), len(_KEYS) + len(_ORGANIZATIONS)
+    key = _KEYS.row(found[0][:mine])
+    key.organization = _ORGANIZATIONS.row(found[0][mine:tenant])
+    key.created_by = _PEOPLE.row(found[0][tenant:])
+    return key
 
 
 class StaffSessionAuthentication(_Authentication):

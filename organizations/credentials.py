@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
 
 from burki.errors import InvalidRequest
+from burki.rows import Columns, fetch
 from burki.text import is_clean
 from organizations import audit
 from organizations.actors import Actor
@@ -213,11 +214,11 @@ def check_settings(settings: dict[str, str]) -> None:
         _refuse("label", "The label is at most 100 characters, on one line.")
 
 
-# Every purchase takes it twice, so its SQL is made once.
+_ORGANIZATION = Columns(Organization)
 _LOCK = f"""
-    SELECT held.*, EXISTS (
+    SELECT {_ORGANIZATION.of("held")}, EXISTS (
         SELECT FROM {EventEndpoint._meta.db_table} listening
-        WHERE listening.organization_id = held.id AND is_active) AS has_event_endpoints
+        WHERE listening.organization_id = held.id AND is_active)
     FROM {Organization._meta.db_table} held WHERE id = %s FOR NO KEY UPDATE OF held
 """
 
@@ -227,7 +228,9 @@ def lock_organization(pk: int) -> Organization:
     foreign keys. Whether anybody listens to events comes with it."""
     if not connection.in_atomic_block:
         raise TransactionManagementError("A lock is for a transaction.")
-    (organization,) = Organization.objects.raw(_LOCK, [pk])
+    (found,) = fetch(_LOCK, [pk])
+    organization = _ORGANIZATION.row(found)
+    organization.has_event_endpoints = found[-1]
     return organization
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from django.db.models import Q
@@ -142,7 +144,7 @@ class Purchase(Settled):
             return True
         return False if self.state == self.State.REFUSED else None
 
-    def may_move_from(self) -> Q:
+    def may_move_from(self) -> dict[str, Any]:
         """A provider's own refusal is final; one that was only inferred is not."""
         refused = self.state == self.State.REFUSED
-        return Q(evidence=self.Evidence.NOT_FOUND) if refused else Q()
+        return {"evidence": self.Evidence.NOT_FOUND} if refused else {}

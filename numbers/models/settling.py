@@ -3,6 +3,7 @@ from typing import Any
 from django.db import models
 from django.db.models.functions import Now
 
+from burki.rows import NOW, In, update
 from numbers.exceptions import LostRace
 from organizations.models import AppendOnlyError, ProtectedQuerySet
 
@@ -42,9 +43,9 @@ class Settled(models.Model):
     def delete(self, *args, **kwargs):
         raise AppendOnlyError(f"{type(self).__name__} rows are never deleted.")
 
-    def may_move_from(self) -> models.Q:
-        """What must still be true of the row when it moves, beside its state."""
-        return models.Q()
+    def may_move_from(self) -> dict[str, Any]:
+        """What the row must still have when it moves, beside its state."""
+        return {}
 
     def move_to(self, state: str, **values: Any) -> None:
         """Compare-and-swap to `state`, writing `values` with it. What the database computes of
@@ -54,12 +55,12 @@ class Settled(models.Model):
         """
         if state not in self.TRANSITIONS[self.state]:
             raise ValueError(f"A {type(self).__name__} never goes from {self.state} to {state}.")
-        rows = type(self).objects.filter(self.may_move_from(), pk=self.pk, state=self.state)
-        values |= {"state": state, "recorded_at": Now()}
-        if not rows.update(**values):
+        values |= {"state": state, "recorded_at": NOW}
+        expected = {"id": self.pk, "state": self.state, **self.may_move_from()}
+        if not update(type(self), values, where=expected):
             raise LostRace(f"{type(self).__name__} {self.pk} is no longer {self.state}.")
         for name, value in values.items():
-            if hasattr(value, "resolve_expression"):
+            if type(value) is In:
                 self.__dict__.pop(name, None)
             else:
                 setattr(self, name, value)

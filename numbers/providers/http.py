@@ -131,13 +131,7 @@ class ProviderSession:
     def __init__(self, provider: str, base_url: str):
         self.provider = provider
         self.base_url = base_url
-        self._session = requests.Session()
-        # No proxies and no ~/.netrc from the environment: credentials go where we say.
-        self._session.trust_env = False
-        self._session.cookies.set_policy(_NoCookies())
-        adapter = _Adapter(pool_connections=2, pool_maxsize=64, max_retries=0)
-        self._session.mount("https://", adapter)
-        self._session.mount("http://", adapter)
+        self._adapter = _Adapter(pool_connections=2, pool_maxsize=64, max_retries=0)
 
     def request(
         self,
@@ -146,13 +140,15 @@ class ProviderSession:
         *,
         deadline: Deadline,
         spends: bool = False,
+        verify: bool | str = True,
         **arguments: Any,
     ) -> requests.Response:
         """Send one request to `path` under the base address and read the whole answer.
 
         Everything must be over by `deadline`. Raises `ProviderUnreachable` when nothing was sent;
         for anything else that went wrong on the way, `OutcomeUnknown` if the request `spends`
-        money, else `ProviderUnreachable`. Any HTTP status is an answer.
+        money, else `ProviderUnreachable`. Any HTTP status is an answer, redirects too. `verify`:
+        the authorities that may vouch for the provider, in a file, if not the usual ones.
         """
         if in_real_transaction():
             raise RuntimeError("A provider is never called inside a database transaction.")
@@ -166,18 +162,14 @@ class ProviderSession:
         outcome: object = "no answer"
         provider_request_id = ""
         try:
-            response = self._session.request(
-                method,
-                self.base_url + path,
-                timeout=(min(clocks.scaled(clocks.CONNECT), left), left),
-                allow_redirects=False,
-                **arguments,
-            )
+            request = _prepared(method, self.base_url + path, **arguments)
+            timeout = (min(clocks.scaled(clocks.CONNECT), left), left)
+            response = self._adapter.send(request, timeout=timeout, verify=verify)
+            response.content  # noqa: B018  the whole answer, in time
             outcome = response.status_code
             provider_request_id = _request_id(response)
             return response
-        except (requests.RequestException, ValueError) as error:
-            # requests lets a ValueError out when a redirect leads to something that is no URL.
+        except requests.RequestException as error:
             outcome = type(error).__name__
             if _was_not_sent(error):
                 raise ProviderUnreachable(
@@ -202,18 +194,20 @@ class ProviderSession:
             )
 
 
+def _prepared(
+    method: str, url: str, headers: Mapping[str, str] | None = None, **arguments: Any
+) -> requests.PreparedRequest:
+    """Without what a `requests.Session` adds: cookies, redirects, and the proxies and ~/.netrc of
+    the environment. Credentials go where we say."""
+    said = requests.utils.default_headers()
+    said.update(headers or {})
+    return requests.Request(method, url, headers=said, **arguments).prepare()
+
+
 def _request_id(response: requests.Response) -> str:
     """What the provider's support asks for; empty if it is no harmless word."""
     given = (response.headers.get(name, "") for name in _REQUEST_IDS)
     return next((one for one in given if _SAFE_ID.fullmatch(one)), "")
-
-
-class _NoCookies(requests.cookies.cookielib.DefaultCookiePolicy):
-    def set_ok(self, *args) -> bool:
-        return False
-
-    def return_ok(self, *args) -> bool:
-        return False
 
 
 def _was_not_sent(error: Exception) -> bool:

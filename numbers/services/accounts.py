@@ -11,6 +11,7 @@ from django.db import IntegrityError
 from django.utils.crypto import salted_hmac
 
 from assistants.models import Assistant
+from burki.rows import Columns, fetch
 from numbers import clocks
 from numbers.clocks import Deadline
 from numbers.exceptions import NotConfigured, ProviderError
@@ -23,8 +24,9 @@ from organizations.models import Organization, Provider, ProviderAccount
 # Of each kind: one may have gone from the account without our knowing.
 _REMEMBERED = 3
 _ENVIRONMENT = ProviderAccount.Source.ENVIRONMENT
+_ACCOUNT = Columns(ProviderAccount)
 _OWN = f"""
-    SELECT * FROM {ProviderAccount._meta.db_table}
+    SELECT {_ACCOUNT.of("own")} FROM {ProviderAccount._meta.db_table} own
     WHERE organization_id = %s AND provider = %s AND NOT only_for_assistants
     ORDER BY is_default DESC, id LIMIT 1
 """
@@ -41,13 +43,13 @@ def resolve_account(
         if account.organization_id != organization.pk or account.provider != provider:
             raise NotConfigured(hint="The assistant's provider account is not this organization's.")
         return account
-    accounts = list(ProviderAccount.objects.raw(_OWN, [organization.pk, provider]))
-    if accounts:
-        if not accounts[0].is_default:
+    if found := fetch(_OWN, [organization.pk, provider]):
+        account = _ACCOUNT.row(found[0])
+        if not account.is_default:
             raise NotConfigured(
                 hint=f"Choose which of the organization's {_label(provider)} accounts is default."
             )
-        return accounts[0]
+        return account
     if not environment_has_any(provider):
         raise NotConfigured(hint=f"Enter {_label(provider)} credentials for the organization.")
     if not organization.may_use_platform_accounts:

@@ -2,6 +2,7 @@
 
 from django.utils import timezone
 
+from burki.rows import Columns, fetch
 from numbers import clocks
 from numbers.models import Offer, Purchase
 from numbers.providers.base import AvailableNumber
@@ -31,8 +32,9 @@ def keep_offers(account: ProviderAccount, found: list[AvailableNumber]) -> list[
 
 
 # Two evidences are certain: the number did not come into the account.
+_OFFER = Columns(Offer)
 _FRESH = f"""
-    SELECT offer.* FROM {Offer._meta.db_table} offer
+    SELECT {_OFFER.of("offer")} FROM {Offer._meta.db_table} offer
     WHERE account_id = %s AND phone_number = %s AND seen_at >= %s
       AND NOT EXISTS (
         SELECT FROM {Purchase._meta.db_table} tried
@@ -47,7 +49,8 @@ def fresh_offer(account: ProviderAccount, phone_number: str) -> Offer | None:
     """The latest offer of the number to this account, if it is fresh and nobody here tried to buy
     the number since: after that it no longer proves that the account does not have it."""
     since = timezone.now() - clocks.OFFER_IS_FRESH
-    return next(iter(Offer.objects.raw(_FRESH, [account.pk, phone_number, since])), None)
+    found = fetch(_FRESH, [account.pk, phone_number, since])
+    return _OFFER.row(found[0]) if found else None
 
 
 def purge_offers() -> int:

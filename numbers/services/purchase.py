@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from assistants.services import get_assistant
 from burki.errors import Unavailable
 from burki.logs import bound, emit
+from burki.rows import In, insert
 from numbers import clocks, jobs
 from numbers.clocks import Deadline
 from numbers.e164 import country_of, number_type_of
@@ -215,7 +216,7 @@ def _claim(request: PurchaseRequest, plan: Plan, actor: Actor) -> Purchase:
     if not DRIVERS[request.provider].uses_connections:
         sms = place is None or place.capabilities.get("sms", True)
         route = routing.addresses(purchase_id, sms=sms)
-    number = PhoneNumber.objects.create(
+    number = PhoneNumber(
         organization=organization,
         account=plan.account,
         assistant=plan.assistant,
@@ -237,8 +238,9 @@ def _claim(request: PurchaseRequest, plan: Plan, actor: Actor) -> Purchase:
         connection_id=route.connection_id,
         messaging_profile_id=route.messaging_profile_id,
     )
+    insert(number)
     doubt = clocks.after(clocks.DOUBT_AFTER)
-    purchase = Purchase.objects.create(
+    purchase = Purchase(
         id=purchase_id,
         organization=organization,
         account=plan.account,
@@ -254,8 +256,9 @@ def _claim(request: PurchaseRequest, plan: Plan, actor: Actor) -> Purchase:
         monthly_cost=price.monthly,
         setup_cost=price.setup,
         currency=price.currency,
-        next_look_at=Now() + doubt,
+        next_look_at=In(doubt),
     )
+    insert(purchase)
     jobs.settle_later(purchase, after=doubt)
     audit.record(
         actor,

@@ -11,10 +11,10 @@ from django.db import (
     IntegrityError,
     transaction,
 )
-from django.db.models.functions import Now
 
 from assistants.models import Assistant
 from burki.logs import emit
+from burki.rows import NOW, In, update
 from numbers import clocks, jobs
 from numbers.e164 import country_of, number_type_of
 from numbers.exceptions import LostRace
@@ -87,7 +87,7 @@ def record_order(
         }
         if state == State.PENDING:
             wait = clocks.after(clocks.PENDING_LOOKS[0])
-            values["next_look_at"] = Now() + wait
+            values["next_look_at"] = In(wait)
             jobs.settle_later(purchase, after=wait)
         put = _put_number(purchase, order, state, actor)
         conflict = put.conflict or _seen_before(purchase, order)
@@ -134,7 +134,7 @@ def record_refusal(
             provider_code=provider_code[:40],
             provider_message=provider_message[:500],
             provider_status=as_text(provider_status, 64),
-            next_look_at=Now() + late if inferred else None,
+            next_look_at=In(late) if inferred else None,
             needs_attention_at=None,
             attention_reason="",
         )
@@ -154,7 +154,7 @@ def record_uncertain(purchase: Purchase, *, reason: str, actor: Actor) -> Purcha
         before = purchase.state
         wait = clocks.after(clocks.UNCERTAIN_LOOKS[0])
         jobs.settle_later(purchase, after=wait)
-        purchase.move_to(State.UNCERTAIN, next_look_at=Now() + wait, provider_message=reason[:500])
+        purchase.move_to(State.UNCERTAIN, next_look_at=In(wait), provider_message=reason[:500])
         _audit(purchase, before, actor, organization)
     emit("purchase.recorded", purchase=purchase.pk, state=purchase.state)
     return purchase
@@ -222,14 +222,11 @@ def _put_number(purchase: Purchase, order: Order, state: str, actor: Actor) -> _
 
 def _fill(purchase: Purchase, values: dict[str, Any]) -> bool:
     """Complete the claim's row. Returns whether it has the assistant that was asked for."""
-    claimed = PhoneNumber.objects.filter(pk=purchase.number_id)
-    if purchase.request.get("assistant_id") is None:
-        claimed.update(**values)
-        return True
-    if claimed.exclude(assistant=None).update(**values):
-        return True
-    claimed.update(**values)
-    return False
+    values = values | {"updated_at": NOW}
+    claimed = {"id": purchase.number_id}
+    for (assistant_id,) in update(PhoneNumber, values, where=claimed, returning="assistant_id"):
+        return assistant_id is not None or purchase.request.get("assistant_id") is None
+    return True  # no row: what moves the purchase will tell
 
 
 def _finish_later(purchase: Purchase, order: Order) -> None:

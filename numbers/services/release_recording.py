@@ -6,6 +6,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from burki.logs import emit
+from burki.rows import In
 from numbers import clocks, jobs
 from numbers.exceptions import ProviderError
 from numbers.models import PhoneNumber, Release
@@ -70,7 +71,7 @@ def record_uncertain(release: Release, *, reason: str, actor: Actor) -> Release:
         lock_organization(release.organization_id)
         wait = clocks.after(clocks.UNCERTAIN_LOOKS[0])
         jobs.settle_later(release, after=wait)
-        release.move_to(State.UNCERTAIN, next_look_at=Now() + wait, provider_message=reason[:500])
+        release.move_to(State.UNCERTAIN, next_look_at=In(wait), provider_message=reason[:500])
         _audit(release, actor)
     emit("release.recorded", release=release.pk, state=release.state)
     return release

@@ -4,8 +4,9 @@ from. It names one row of a kind, for ever."""
 from collections.abc import Callable
 from typing import TypeVar
 
-from django.db import connection, transaction
+from django.db import transaction
 
+from burki.rows import fetch
 from numbers.models import Purchase, Release
 from numbers.services.settling import lock_organization
 from organizations.models import Organization
@@ -30,10 +31,9 @@ def named_by_key(model: type[Row], organization: Organization, key: str | None) 
     """The organization's purchase or release that `key` names."""
     if key is None:
         return None
-    with connection.cursor() as cursor:  # each half has an index; mostly there is none
-        cursor.execute(_NAMED[model], [organization.pk, key] * 2)
-        found = cursor.fetchone()
-    return model.objects.get(pk=found[0]) if found else None
+    # Each half has an index; mostly there is none.
+    found = fetch(_NAMED[model], [organization.pk, key] * 2)
+    return model.objects.get(pk=found[0][0]) if found else None
 
 
 def remember_key(row: Row, key: str | None, repeat: Callable[[], Row | None]) -> Row:

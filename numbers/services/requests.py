@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from burki.errors import InvalidRequest
+from burki.rows import fetch
 from burki.text import is_clean
 from numbers.e164 import is_e164
 from numbers.exceptions import IdempotencyKeyRequired, IdempotencyKeyReused
@@ -107,9 +108,13 @@ def repeat_of_key(request: PurchaseRequest) -> Purchase | None:
     return purchase
 
 
+_HOLDER = f"""
+    SELECT id FROM {PhoneNumber._meta.db_table}
+    WHERE provider = %s AND phone_number = %s AND status <> '{PhoneNumber.Status.RELEASED}'
+"""
+
+
 def holder(request: PurchaseRequest) -> PhoneNumber | None:
     """The live row of this number, whosever it is. A courtesy: the index decides."""
-    live = PhoneNumber.objects.live().filter(
-        provider=request.provider, phone_number=request.phone_number
-    )
-    return live.first() if live.exists() else None  # mostly there is none
+    found = fetch(_HOLDER, [request.provider, request.phone_number])  # mostly there is none
+    return PhoneNumber.objects.live().filter(pk=found[0][0]).first() if found else None

@@ -39,7 +39,7 @@ LOCK = "SELECT organizations_organization"
 
 
 def statement(sql: str) -> str:
-    sql = re.sub(r"EXISTS \(.*?\) AS", "AS", sql, flags=re.S)  # whether anybody listens
+    sql = re.sub(r"EXISTS \(.*?\)", "", sql, flags=re.S)  # whether anybody listens
     verb = re.match(r"\W*([A-Z]+)", sql).group(1)
     name = re.search(r'(?:INTO|UPDATE|FROM) "?(\w+)|(procrastinate_defer_jobs_v1)', sql)
     return f"{verb} {name.group(1) or name.group(2)}" if name else verb

@@ -1,0 +1,153 @@
+"""Rows of models read and written by SQL that is made once: for what money and callers wait on.
+
+The ORM makes its SQL anew for each call, and that is most of what a short statement costs. Here it
+is kept, and PostgreSQL keeps its plan (a prepared statement of the connection). Columns are always
+named: what a prepared statement gives may not change when a migration adds one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+import psycopg
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Field, Model
+from django.db.models.expressions import DatabaseDefault
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True, slots=True)
+class In:
+    """Written as a value: so long after the statement began, by the database's clock."""
+
+    span: timedelta
+
+
+NOW = In(timedelta(0))
+_CLOCK = "STATEMENT_TIMESTAMP() + %s"
+
+
+class _Prepared(psycopg.Cursor):
+    def execute(self, query: str, params: Sequence[Any] | None = None) -> psycopg.Cursor:
+        return super().execute(query, params, prepare=True)
+
+
+def fetch(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """What a statement gives. PostgreSQL binds the parameters: where it cannot tell what one is,
+    the SQL casts it. Django's exceptions, and its record of queries where that is kept."""
+    connection = connections[DEFAULT_DB_ALIAS]
+    connection.ensure_connection()
+    with connection._prepare_cursor(_Prepared(connection.connection)) as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall()
+
+
+class Columns(Generic[M]):
+    """All columns of a model in a SELECT, and its row made of what was found in them."""
+
+    def __init__(self, model: type[M]) -> None:
+        self._model = model
+        fields = model._meta.concrete_fields
+        self._names = [field.attname for field in fields]
+        self._columns = [field.column for field in fields]
+        self._key = fields.index(model._meta.pk)
+        self._converters = [
+            (place, converter)
+            for place, field in enumerate(fields)
+            for converter in field.get_db_converters(connections[DEFAULT_DB_ALIAS])
+        ]
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def of(self, table: str) -> str:
+        """For a table, or an alias."""
+        return ", ".join(f'{table}."{column}"' for column in self._columns)
+
+    def row(self, found: Sequence[Any]) -> M | None:
+        """None for what an outer join did not find."""
+        if found[self._key] is None:
+            return None
+        values = list(found)
+        for place, convert in self._converters:
+            values[place] = convert(values[place], None, None)
+        return self._model.from_db(DEFAULT_DB_ALIAS, self._names, values)
+
+
+def insert(row: Model) -> None:
+    """As `row.save(force_insert=True)`; no signals. What the database fills in is read back."""
+    model = type(row)
+    given = [field for field in model._meta.concrete_fields if not _is_made_there(field, row)]
+    values = {field.attname: field.pre_save(row, add=True) for field in given}
+    sql, made = _insert(model, tuple(values), _clocked(values))
+    connection = connections[DEFAULT_DB_ALIAS]
+    (found,) = fetch(sql, [_sent(field, values[field.attname], connection) for field in given])
+    for name, value in zip(made, found, strict=True):
+        setattr(row, name, value)
+    row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
+
+
+def update(
+    model: type[Model], values: dict[str, Any], *, where: dict[str, Any], returning: str = ""
+) -> list[tuple[Any, ...]]:
+    """Write `values` where the columns are as in `where` (none of them null); what each row that
+    was has now in the column `returning`, or its primary key."""
+    back = returning or model._meta.pk.attname
+    sql = _update(model, tuple(values), _clocked(values), tuple(where), back)
+    connection, named = connections[DEFAULT_DB_ALIAS], [*values.items(), *where.items()]
+    return fetch(
+        sql, [_sent(model._meta.get_field(name), value, connection) for name, value in named]
+    )
+
+
+def _is_made_there(field: Field, row: Model) -> bool:
+    value = getattr(row, field.attname)
+    return isinstance(value, DatabaseDefault) or (field.primary_key and value is None)
+
+
+def _clocked(values: dict[str, Any]) -> tuple[str, ...]:
+    return tuple(name for name, value in values.items() if type(value) is In)
+
+
+def _sent(field: Field, value: Any, connection: BaseDatabaseWrapper) -> Any:
+    return value.span if type(value) is In else field.get_db_prep_save(value, connection)
+
+
+@cache
+def _insert(
+    model: type[Model], given: tuple[str, ...], clocked: tuple[str, ...]
+) -> tuple[str, list[str]]:
+    """The statement, and the attributes that it gives back: at least one."""
+    columns = {field.attname: f'"{field.column}"' for field in model._meta.concrete_fields}
+    made = [name for name in columns if name not in given or name in clocked]
+    made = made or [model._meta.pk.attname]
+    table = model._meta.db_table
+    sql = f"""
+        INSERT INTO "{table}" ({", ".join(columns[name] for name in given)})
+        VALUES ({", ".join(_CLOCK if name in clocked else "%s" for name in given)})
+        RETURNING {", ".join(columns[name] for name in made)}
+    """
+    return sql, made
+
+
+@cache
+def _update(
+    model: type[Model],
+    names: tuple[str, ...],
+    clocked: tuple[str, ...],
+    where: tuple[str, ...],
+    back: str,
+) -> str:
+    def column(name: str) -> str:
+        return f'"{model._meta.get_field(name).column}"'
+
+    sets = (f"{column(name)} = {_CLOCK if name in clocked else '%s'}" for name in names)
+    which = (f"{column(name)} = %s" for name in where)
+    return f"""
+        UPDATE "{model._meta.db_table}" SET {", ".join(sets)}
+        WHERE {" AND ".join(which)} RETURNING {column(back)}
+    """

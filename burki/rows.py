@@ -31,17 +31,21 @@ NOW = In(timedelta(0))
 _CLOCK = "STATEMENT_TIMESTAMP() + %s"
 
 
-class _Prepared(psycopg.Cursor):
-    def execute(self, query: str, params: Sequence[Any] | None = None) -> psycopg.Cursor:
-        return super().execute(query, params, prepare=True)
+class _Unprepared(psycopg.Cursor):
+    """Knows afterwards what it ran; psycopg's cursor forgets that of a prepared statement."""
+
+    def execute(self, query: str, params: Sequence[Any]) -> psycopg.Cursor:
+        return super().execute(query, params, prepare=False)
 
 
 def fetch(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     """What a statement gives. PostgreSQL binds the parameters: where it cannot tell what one is,
-    the SQL casts it. Django's exceptions, and its record of queries where that is kept."""
+    the SQL casts it. Django's exceptions, and its record of queries where that is kept. Django's
+    own cursors bind parameters themselves and prepare nothing."""
     connection = connections[DEFAULT_DB_ALIAS]
     connection.ensure_connection()
-    with connection._prepare_cursor(_Prepared(connection.connection)) as cursor:
+    kind = _Unprepared if connection.queries_logged else psycopg.Cursor
+    with connection._prepare_cursor(kind(connection.connection)) as cursor:
         cursor.execute(sql, params)
         return cursor.fetchall()
 

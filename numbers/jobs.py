@@ -3,13 +3,16 @@ and only if the row does; the tasks themselves are in `numbers.tasks`, which imp
 
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import AlreadyEnqueued
+from psycopg.types.json import Jsonb
 
+from burki.rows import fetch
 from numbers import clocks
 from numbers.models import Purchase, Release
 
@@ -26,12 +29,23 @@ _INBOUND = {
 }
 
 
+_DEFER = """
+    SELECT procrastinate_defer_jobs_v1(ARRAY[
+        ROW(%s::text, %s::text, 0, NULL, NULL, %s::jsonb, %s::timestamptz)
+    ]::procrastinate_job_to_defer_v1[])
+"""
+
+
+def _defer(task: str, *, queue: str, after: timedelta, **arguments: Any) -> None:
+    """As `app.configure_task(…).defer(…)`, for the jobs of every purchase: in the library's own
+    words to the database, without what it makes of each job in Python."""
+    fetch(_DEFER, [queue, task, Jsonb(arguments), timezone.now() + after])
+
+
 def settle_later(row: Purchase | Release, *, after: timedelta) -> None:
     """Look at a purchase or release again after a while. Any number of such jobs is harmless."""
     task, argument = _SETTLE[type(row)]
-    app.configure_task(task, queue="settle", schedule_at=timezone.now() + after).defer(
-        **{argument: str(row.pk)}
-    )
+    _defer(task, queue="settle", after=after, **{argument: str(row.pk)})
 
 
 def finish_number_later(phone_number_id: int, *, after: timedelta) -> None:
@@ -65,9 +79,8 @@ def verify_numbers_later(
     if not phone_number_ids:
         return
     wait = clocks.after(clocks.VERIFY_AFTER) if after is None else after
-    app.configure_task(
-        "numbers.tasks.verify_numbers", queue="default", schedule_at=timezone.now() + wait
-    ).defer(phone_number_ids=phone_number_ids, tries=tries)
+    task = "numbers.tasks.verify_numbers"
+    _defer(task, queue="default", after=wait, phone_number_ids=phone_number_ids, tries=tries)
 
 
 def compare_account_later(account_id: int, *, after: timedelta = timedelta(0)) -> None:

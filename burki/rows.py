@@ -51,11 +51,12 @@ def fetch(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
 
 
 class Columns(Generic[M]):
-    """All columns of a model in a SELECT, and its row made of what was found in them."""
+    """A model's columns in a SELECT, and its row made of what was found in them. If attributes are
+    named, those alone: the row reads others when somebody asks for them."""
 
-    def __init__(self, model: type[M]) -> None:
+    def __init__(self, model: type[M], *named: str) -> None:
         self._model = model
-        fields = model._meta.concrete_fields
+        fields = [f for f in model._meta.concrete_fields if not named or f.attname in named]
         self._names = [field.attname for field in fields]
         self._columns = [field.column for field in fields]
         self._key = fields.index(model._meta.pk)
@@ -80,6 +81,15 @@ class Columns(Generic[M]):
         for place, convert in self._converters:
             values[place] = convert(values[place], None, None)
         return self._model.from_db(DEFAULT_DB_ALIAS, self._names, values)
+
+
+def split(found: Sequence[Any], *tables: Columns) -> list[Any]:
+    """The rows of several tables that were joined, one after the other."""
+    rows, start = [], 0
+    for columns in tables:
+        rows.append(columns.row(found[start : start + len(columns)]))
+        start += len(columns)
+    return rows
 
 
 def insert(row: Model) -> None:

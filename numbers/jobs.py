@@ -31,15 +31,18 @@ _INBOUND = {
 
 _DEFER = """
     SELECT procrastinate_defer_jobs_v1(ARRAY[
-        ROW(%s::text, %s::text, 0, NULL, NULL, %s::jsonb, %s::timestamptz)
+        ROW(%s::text, %s::text, %s::integer, NULL, NULL, %s::jsonb, %s::timestamptz)
     ]::procrastinate_job_to_defer_v1[])
 """
 
 
-def _defer(task: str, *, queue: str, after: timedelta, **arguments: Any) -> None:
-    """As `app.configure_task(…).defer(…)`, for the jobs of every purchase: in the library's own
-    words to the database, without what it makes of each job in Python."""
-    fetch(_DEFER, [queue, task, Jsonb(arguments), timezone.now() + after])
+def _defer(
+    task: str, *, queue: str, after: timedelta | None = None, priority: int = 0, **arguments: Any
+) -> None:
+    """As `app.configure_task(…).defer(…)`, for the jobs of every purchase and every call: in the
+    library's own words to the database, without what it makes of each job in Python."""
+    at = None if after is None else timezone.now() + after
+    fetch(_DEFER, [queue, task, priority, Jsonb(arguments), at])
 
 
 def settle_later(row: Purchase | Release, *, after: timedelta) -> None:
@@ -58,7 +61,7 @@ def finish_number_later(phone_number_id: int, *, after: timedelta) -> None:
 def process_delivery_later(delivery_id: int, *, call: bool) -> None:
     """Work off an event in the inbox; `call` says that a caller is waiting for it."""
     task, queue, priority = _INBOUND[call]
-    app.configure_task(task, queue=queue, priority=priority).defer(delivery_id=delivery_id)
+    _defer(task, queue=queue, priority=priority, delivery_id=delivery_id)
 
 
 def hand_over_later(message_id: int, *, after: timedelta = timedelta(0)) -> None:

@@ -13,7 +13,7 @@ from rest_framework.authentication import (
 )
 from rest_framework.permissions import BasePermission
 
-from burki.rows import Columns, fetch
+from burki.rows import Columns, fetch, split
 from burki.throttling import Strangers
 from organizations.actors import Actor
 from organizations.models import ApiKey, Organization, User
@@ -76,10 +76,8 @@ def _stored(wanted: str) -> ApiKey | None:
     """The key with this digest, its organization, and who made it: every request asks this."""
     if not (found := fetch(_STORED, [wanted])):
         return None
-    mine, tenant = len(_KEYS), len(_KEYS) + len(_ORGANIZATIONS)
-    key = _KEYS.row(found[0][:mine])
-    key.organization = _ORGANIZATIONS.row(found[0][mine:tenant])
-    key.created_by = _PEOPLE.row(found[0][tenant:])
+    key, organization, maker = split(found[0], _KEYS, _ORGANIZATIONS, _PEOPLE)
+    key.organization, key.created_by = organization, maker
     return key
 
 

@@ -13,8 +13,8 @@ from organizations.models import ProviderAccount
 
 def number_in(account: ProviderAccount, event: InboundEvent) -> PhoneNumber | None:
     """The number in this very account that a verified event is about."""
-    found = numbers_of(account.provider, event.ours).filter(account=account)
-    by_number = {number.phone_number: number for number in found}
+    found = numbers_of(account.provider, event.ours)
+    by_number = {number.phone_number: number for number in found if number.account == account}
     return next((by_number[n] for n in event.ours if n in by_number), None)
 
 

@@ -4,19 +4,20 @@ Receiving makes two statements: the row, and its job, in one transaction. An eve
 finds the row and changes nothing but its count.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
+from psycopg.types.json import Jsonb
 
 from burki.errors import PermissionDenied
 from burki.logs import emit
+from burki.rows import fetch
 from burki.text import plain
 from numbers import jobs
 from numbers.models import Purchase, WebhookDelivery
@@ -62,15 +63,13 @@ def receive(
     """Write a verified event down, with the job that works it off. Without `work`, and for events
     that mean nothing to us, there is none. Queries: the row, and the job if it is new."""
     work = work and event.kind != Kind.OTHER
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _RECEIVE,
-            [
-                account.pk, account.provider, event.kind, event.type, event.key, body,
-                json.dumps(decision or {}), answer, not work,
-            ],
-        )  # fmt: skip
-        delivery_id, answer, deliveries = cursor.fetchone()
+    ((delivery_id, answer, deliveries),) = fetch(
+        _RECEIVE,
+        [
+            account.pk, account.provider, event.kind, event.type, event.key, body,
+            Jsonb(decision or {}), answer, not work,
+        ],
+    )  # fmt: skip
     if work and deliveries == 1:
         jobs.process_delivery_later(delivery_id, call=_is_for_a_caller(account.provider, event))
     return Received(delivery_id, answer, deliveries > 1)

@@ -4,7 +4,7 @@ from django.utils import timezone
 
 from burki.rows import Columns, fetch
 from numbers import clocks
-from numbers.models import Offer, Purchase
+from numbers.models import Offer, PhoneNumber, Purchase
 from numbers.providers.base import AvailableNumber
 from organizations.models import ProviderAccount
 
@@ -41,13 +41,18 @@ _FRESH = f"""
         WHERE tried.provider = offer.provider AND tried.phone_number = offer.phone_number
           AND tried.claimed_at >= offer.seen_at
           AND tried.evidence NOT IN ('{Evidence.PROVIDER_SAID_NO}', '{Evidence.NOT_SENT}'))
+      AND NOT EXISTS (
+        SELECT FROM {PhoneNumber._meta.db_table} held
+        WHERE held.provider = offer.provider AND held.phone_number = offer.phone_number
+          AND held.status <> '{PhoneNumber.Status.RELEASED}')
     ORDER BY seen_at DESC LIMIT 1
 """
 
 
 def fresh_offer(account: ProviderAccount, phone_number: str) -> Offer | None:
-    """The latest offer of the number to this account, if it is fresh and nobody here tried to buy
-    the number since: after that it no longer proves that the account does not have it."""
+    """The latest offer of the number to this account, if it is fresh, nobody here has the number,
+    and nobody tried to buy it since: after that it no longer proves that the account does not have
+    it."""
     since = timezone.now() - clocks.OFFER_IS_FRESH
     found = fetch(_FRESH, [account.pk, phone_number, since])
     return _OFFER.row(found[0]) if found else None

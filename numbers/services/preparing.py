@@ -13,7 +13,7 @@ from numbers.providers.registry import driver_for
 from numbers.services import routing
 from numbers.services.accounts import credentials_of, resolve_account
 from numbers.services.offers import fresh_offer, keep_offers
-from numbers.services.requests import PurchaseRequest
+from numbers.services.requests import PurchaseRequest, gave_up, holder
 from organizations.models import ProviderAccount
 
 
@@ -39,7 +39,7 @@ def prepare(request: PurchaseRequest, assistant: Assistant | None, deadline: Dea
     """Account, offer, price and routing; asks the provider only for what is missing, and makes
     the Telnyx connection and profile if none are named.
 
-    Raises `ProviderError`, `NumberAlreadyInAccount`.
+    Raises what `find_terms` does.
     """
     deadline = deadline.slice(clocks.PREPARE)
     terms = find_terms(request, assistant, deadline)
@@ -57,15 +57,18 @@ def prepare(request: PurchaseRequest, assistant: Assistant | None, deadline: Dea
 
 
 def find_terms(request: PurchaseRequest, assistant: Assistant | None, deadline: Deadline) -> Terms:
-    """The account that decides, and what the provider offers it. Changes nothing there.
+    """The account that decides, and what the provider offers it. Changes nothing there, and asks
+    nothing about a number that somebody here has.
 
-    Raises `ProviderError`, `NumberAlreadyInAccount`.
+    Raises `ProviderError`, `NumberAlreadyInAccount`, `Unavailable` (somebody has it).
     """
     account = resolve_account(request.organization, assistant, request.provider)
     credentials = credentials_of(account)
     driver = driver_for(credentials, deadline)
     offer = fresh_offer(account, request.phone_number)
     if offer is None:
+        if holder(request) is not None:
+            raise gave_up()
         standing = driver.inspect(request.phone_number)
         if standing.owned is not None:
             if account.source == ProviderAccount.Source.ORGANIZATION:

@@ -49,6 +49,7 @@ from numbers.services.requests import (
     Fallback,
     PurchaseRequest,
     clean_request,
+    gave_up,
     holder,
     repeat_of_key,
 )
@@ -123,8 +124,6 @@ def _attempt(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> Purc
     assistant = None
     if request.assistant_id is not None:
         assistant = get_assistant(request.organization, request.assistant_id, lean=True)
-    if (held := holder(request)) is not None:
-        return _answer_held(request, held, actor)
 
     try:
         plan = prepare(request, assistant, deadline)
@@ -140,7 +139,7 @@ def _attempt(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> Purc
             look_for_late_success(
                 request.provider, request.phone_number, actor=actor, deadline=deadline
             )
-        # Somebody may have claimed the number, or used the key, since we looked: that decides.
+        # Somebody has the number, or used the key since we looked: that decides.
         if (repeat := repeat_of_key(request)) is not None:
             return answer(repeat, replayed=True)
         if (held := holder(request)) is not None:
@@ -148,7 +147,7 @@ def _attempt(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> Purc
         if isinstance(error, IntegrityError):
             if request.assistant_id is not None:
                 get_assistant(request.organization, request.assistant_id, lean=True)
-            raise _gave_up() from None  # … and has given it back since
+            raise gave_up() from None  # … and has given it back since
         if isinstance(error, MonthlyLimitExceeded):
             announcing.limit_stopped_purchase(request.organization)
         if isinstance(error, ProviderError):
@@ -168,11 +167,6 @@ def _attempt(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> Purc
     return answer(purchase)
 
 
-def _gave_up() -> Unavailable:
-    """Whoever claimed the number has lost it again."""
-    return Unavailable("Somebody else just tried to buy this number.", charged=False)
-
-
 def _answer_held(request: PurchaseRequest, held: PhoneNumber, actor: Actor) -> Purchased:
     """What to say when a live row holds the number; no provider is called."""
     if held.organization_id != request.organization.pk:
@@ -185,7 +179,7 @@ def _answer_held(request: PurchaseRequest, held: PhoneNumber, actor: Actor) -> P
     if held.status == Status.RELEASING:
         raise NumberAlreadyOwned(request.phone_number, hint="It is being released right now.")
     if purchase is None and held.status in (Status.CLAIMED, Status.PENDING):
-        raise _gave_up()  # its purchase was refused between our two reads
+        raise gave_up()  # its purchase was refused between our two reads
     if purchase is None:  # adopted, not bought through us
         raise NumberAlreadyOwned(request.phone_number)
     same = purchase.request == request.as_json()

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
-from burki.errors import InvalidRequest
+from burki.errors import InvalidRequest, Unavailable
 from burki.rows import fetch
 from burki.text import is_clean
 from numbers.e164 import is_e164
@@ -118,3 +118,8 @@ def holder(request: PurchaseRequest) -> PhoneNumber | None:
     """The live row of this number, whosever it is. A courtesy: the index decides."""
     found = fetch(_HOLDER, [request.provider, request.phone_number])  # mostly there is none
     return PhoneNumber.objects.live().filter(pk=found[0][0]).first() if found else None
+
+
+def gave_up() -> Unavailable:
+    """Whoever claimed the number has lost it again, if nobody has it when this is raised."""
+    return Unavailable("Somebody else just tried to buy this number.", charged=False)

@@ -150,6 +150,7 @@ def test_an_offer_from_before_an_attempt_is_not_relied_on(provider, organization
     search(organization, provider)
     account = organization.provider_accounts.get(provider=provider)
     buy(organization, provider)
+    PhoneNumber.objects.update(status="released")
     offers = Offer.objects.filter(phone_number=NUMBERS[provider])
     claimed_at = Purchase.objects.get(phone_number=NUMBERS[provider]).claimed_at
 
@@ -158,6 +159,28 @@ def test_an_offer_from_before_an_attempt_is_not_relied_on(provider, organization
 
     offers.update(seen_at=claimed_at + timedelta(seconds=1))
     assert fresh_offer(account, NUMBERS[provider]) is not None
+
+
+@both
+@pytest.mark.parametrize("status", ["claimed", "pending", "active", "releasing"])
+def test_an_offer_of_a_number_that_somebody_has_is_not_relied_on(
+    provider, status, organization, other_organization, sandbox
+):
+    """However fresh: what has the number may have been adopted, so that no purchase tells of it."""
+    search(organization, provider)
+    account = organization.provider_accounts.get(provider=provider)
+    assert fresh_offer(account, NUMBERS[provider]) is not None
+
+    PhoneNumber.objects.create(
+        organization=other_organization,
+        account=other_organization.provider_accounts.get(provider=provider),
+        provider=provider,
+        phone_number=NUMBERS[provider],
+        friendly_name="Adopted",
+        status=status,
+    )
+
+    assert fresh_offer(account, NUMBERS[provider]) is None
 
 
 @both

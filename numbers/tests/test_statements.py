@@ -15,9 +15,8 @@ DECIDE = [
     "SELECT organizations_apikey",  # with its organization and its creator
     "SELECT numbers_purchase",  # has the idempotency key been used?
     "SELECT assistants_assistant",
-    "SELECT numbers_phonenumber",  # does somebody hold the number?
     "SELECT organizations_provideraccount",
-    "SELECT numbers_offer",
+    "SELECT numbers_offer",  # of a number that nobody here holds
 ]
 LIMIT = [  # what is committed already
     "SELECT numbers_numbertally",

@@ -25,6 +25,19 @@ def record(
     return event
 
 
+def record_new(
+    actor: Actor,
+    action: str,
+    *rows: models.Model,
+    organization: Organization | None,
+    **data: Any,
+) -> AuditEvent:
+    """Insert rows, and append "`actor` did `action`" to the last of them, in one statement."""
+    event = _event(actor, action, rows[-1], organization, data)
+    insert(*rows, event)
+    return event
+
+
 def record_each(
     actor: Actor,
     action: str,

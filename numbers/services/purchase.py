@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from assistants.services import get_assistant
 from burki.errors import Unavailable
 from burki.logs import bound, emit
-from burki.rows import In, insert
+from burki.rows import In
 from numbers import clocks, jobs
 from numbers.clocks import Deadline
 from numbers.e164 import country_of, number_type_of
@@ -232,7 +232,6 @@ def _claim(request: PurchaseRequest, plan: Plan, actor: Actor) -> Purchase:
         connection_id=route.connection_id,
         messaging_profile_id=route.messaging_profile_id,
     )
-    insert(number)
     doubt = clocks.after(clocks.DOUBT_AFTER)
     purchase = Purchase(
         id=purchase_id,
@@ -252,11 +251,10 @@ def _claim(request: PurchaseRequest, plan: Plan, actor: Actor) -> Purchase:
         currency=price.currency,
         next_look_at=In(doubt),
     )
-    insert(purchase)
-    jobs.settle_later(purchase, after=doubt)
-    audit.record(
+    audit.record_new(
         actor,
         "purchase.claimed",
+        number,
         purchase,
         organization=organization,
         provider=request.provider,
@@ -265,6 +263,7 @@ def _claim(request: PurchaseRequest, plan: Plan, actor: Actor) -> Purchase:
         monthly_cost=spending.money(price.monthly),
         currency=price.currency,
     )
+    jobs.settle_later(purchase, after=doubt)
     announcing.spending_reached(organization, committed)
     return purchase
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -99,6 +100,30 @@ def test_an_inserted_row_knows_what_the_database_filled_in(organization):
     claim.friendly_name = "Lobby"
     claim.save()  # it is known to exist
     assert PhoneNumber.objects.get().friendly_name == "Lobby"
+
+
+def test_several_rows_are_inserted_at_once_and_may_point_at_each_other(organization):
+    claim = number(organization, "+14155550100", assistant=None)
+    purchase = Purchase(
+        organization=organization, number=claim, provider="twilio", phone_number="+14155550100"
+    )
+
+    with CaptureQueriesContext(connection) as queries:
+        insert(claim, purchase)
+
+    assert len(queries) == 1
+    assert values_of(claim) == values_of(PhoneNumber.objects.get())
+    assert values_of(purchase) == values_of(Purchase.objects.get())
+    assert (purchase.number_id, purchase.number) == (claim.pk, claim)
+
+
+def test_of_several_rows_none_is_inserted_when_one_is_refused(organization):
+    insert(number(organization, "+14155550100"))
+
+    with pytest.raises(IntegrityError, match="phone_number_one_owner"), transaction.atomic():
+        insert(number(organization, "+14155550101"), number(organization, "+14155550100"))
+
+    assert PhoneNumber.objects.count() == 1
 
 
 def test_a_constraint_refuses_with_djangos_own_exception(organization):

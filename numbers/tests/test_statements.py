@@ -23,10 +23,8 @@ LIMIT = [  # what is committed already
     "SELECT numbers_purchase",
 ]
 CLAIM = [
-    "INSERT numbers_phonenumber",
-    "INSERT numbers_purchase",
+    "INSERT numbers_phonenumber numbers_purchase organizations_auditevent",
     "SELECT procrastinate_defer_jobs_v1",  # settle it, should we never come back
-    "INSERT organizations_auditevent",
 ]
 RECORD = [
     "UPDATE numbers_phonenumber",
@@ -39,6 +37,8 @@ LOCK = "SELECT organizations_organization"
 
 def statement(sql: str) -> str:
     sql = re.sub(r"EXISTS \(.*?\)", "", sql, flags=re.S)  # whether anybody listens
+    if sql.startswith("WITH"):  # several rows at once
+        return "INSERT " + " ".join(re.findall(r'INTO "(\w+)"', sql))
     verb = re.match(r"\W*([A-Z]+)", sql).group(1)
     name = re.search(r'(?:INTO|UPDATE|FROM) "?(\w+)|(procrastinate_defer_jobs_v1)', sql)
     return f"{verb} {name.group(1) or name.group(2)}" if name else verb

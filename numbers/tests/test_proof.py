@@ -502,8 +502,8 @@ def test_the_job_costs_a_purchase_one_statement_and_no_commit(
     assert len(with_job) == len(without) + 1
     commits = {"twilio": 2, "telnyx": 3}[provider]  # claim and record; Telnyx's search, its offer
     assert with_job.count("COMMIT") == without.count("COMMIT") == commits
-    jobs = [sum("procrastinate_defer_jobs" in sql for sql in made) for made in statements]
-    assert jobs == [2, 1]  # to settle it, should we never come back; and this one
+    with_it, others = (sum("procrastinate_defer_jobs" in q for q in made) for made in statements)
+    assert with_it == others + 1
 
 
 def test_the_job_looks_again_while_the_provider_does_not_show_it(organization, sandbox):

@@ -1,25 +1,22 @@
 """Buying a number: the only code that spends money.
 
-Claim, call, record. The claim is a committed row that says "we are about to"; the call is one
-POST, outside any transaction; the record says what happened. Whatever goes wrong between the
-call and the record leaves a row that `numbers.reconcile` settles by looking, never by buying.
+Claim, call, record. The claim is a committed row that says "we are about to" (made by
+`numbers.services.claiming`); the call is one POST, outside any transaction; the record says what
+happened (`numbers.services.recording`). Whatever goes wrong between the call and the record leaves
+a row that `numbers.reconcile` settles by looking, never by buying.
 """
 
 import contextlib
 import logging
 from decimal import Decimal
-from uuid import UUID
 
-from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
+from django.db import IntegrityError
 
 from assistants.services import get_assistant
 from burki.errors import Unavailable
 from burki.logs import bound, emit
-from burki.rows import In
-from numbers import clocks, jobs
+from numbers import clocks
 from numbers.clocks import Deadline
-from numbers.e164 import country_of, number_type_of
 from numbers.exceptions import (
     LostRace,
     MonthlyLimitExceeded,
@@ -32,16 +29,16 @@ from numbers.exceptions import (
     PurchaseUncertain,
 )
 from numbers.models import PhoneNumber, Purchase
-from numbers.models.fields import uuid7
 from numbers.providers.base import (
     BuyRequest,
     Order,
     Routing,
 )
-from numbers.providers.registry import DRIVERS, driver_for
+from numbers.providers.registry import driver_for
 from numbers.reconcile import look_at_purchase, look_for_late_success
 from numbers.services import announcing, recording, routing, settling, spending
 from numbers.services.answers import Purchased, answer
+from numbers.services.claiming import claim, refuse_unclaimed
 from numbers.services.fallback import buy_one_of_several
 from numbers.services.preparing import Plan, prepare
 from numbers.services.replays import remember_key
@@ -53,7 +50,6 @@ from numbers.services.requests import (
     holder,
     repeat_of_key,
 )
-from organizations import audit
 from organizations.actors import Actor
 from organizations.models import Organization
 from organizations.permissions import NUMBERS_PURCHASE
@@ -133,7 +129,7 @@ def _attempt(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> Purc
             max_setup_cost=request.max_setup_cost,
         )
         claiming_since = clocks.now()
-        purchase = _claim(request, plan, actor)
+        purchase = claim(request, plan, actor)
     except (IntegrityError, ProviderError, PurchaseError, Unavailable) as error:
         if getattr(error, "code", "") in ("number_unavailable", "number_already_in_account"):
             look_for_late_success(
@@ -151,7 +147,7 @@ def _attempt(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> Purc
         if isinstance(error, MonthlyLimitExceeded):
             announcing.limit_stopped_purchase(request.organization)
         if isinstance(error, ProviderError):
-            return answer(_refuse_unclaimed(request, error, actor))
+            return answer(refuse_unclaimed(request, error, actor))
         raise
     emit("purchase.claimed", purchase=purchase.pk)
 
@@ -174,7 +170,7 @@ def _answer_held(request: PurchaseRequest, held: PhoneNumber, actor: Actor) -> P
             code="number_unavailable",
             hint="Somebody else has it: search and choose another.",
         )
-        return answer(_refuse_unclaimed(request, taken, actor))
+        return answer(refuse_unclaimed(request, taken, actor))
     purchase = held.purchases.order_by("-pk").first()
     if held.status == Status.RELEASING:
         raise NumberAlreadyOwned(request.phone_number, hint="It is being released right now.")
@@ -192,124 +188,7 @@ def _answer_held(request: PurchaseRequest, held: PhoneNumber, actor: Actor) -> P
     return answer(named, replayed=True)
 
 
-# --- 2. Claim -------------------------------------------------------------------------------------
-
-
-@transaction.atomic(durable=True)
-def _claim(request: PurchaseRequest, plan: Plan, actor: Actor) -> Purchase:
-    """Commit that we are about to buy. The number's unique index and the key's decide.
-
-    Raises `IntegrityError` when somebody was faster, or deleted the assistant meanwhile;
-    `SpendingLimitExceeded`, `PriceUnknown`.
-    """
-    organization = settling.lock_organization(request.organization.pk)
-    committed = spending.check_limits(organization, plan.price)
-    purchase_id = uuid7()
-    place, price, connections = plan.offer, plan.price, plan.routing
-    route = connections
-    if not DRIVERS[request.provider].uses_connections:
-        sms = place is None or place.capabilities.get("sms", True)
-        route = routing.addresses(purchase_id, sms=sms)
-    number = PhoneNumber(
-        organization=organization,
-        account=plan.account,
-        assistant=plan.assistant,
-        provider=request.provider,
-        phone_number=request.phone_number,
-        friendly_name=request.friendly_name or request.phone_number,
-        status=Status.CLAIMED,
-        capabilities=place.capabilities if place else {},
-        country=(place and place.country) or country_of(request.phone_number),
-        region=place.region if place else "",
-        locality=place.locality if place else "",
-        number_type=place.number_type if place else number_type_of(request.phone_number),
-        monthly_cost=price.monthly,
-        setup_cost=price.setup,
-        currency=price.currency,
-        voice_url=route.voice_url,
-        sms_url=route.sms_url,
-        status_callback=route.status_callback,
-        connection_id=route.connection_id,
-        messaging_profile_id=route.messaging_profile_id,
-    )
-    doubt = clocks.after(clocks.DOUBT_AFTER)
-    purchase = Purchase(
-        id=purchase_id,
-        organization=organization,
-        account=plan.account,
-        number=number,
-        actor_label=actor.label,
-        provider=request.provider,
-        phone_number=request.phone_number,
-        request=request.as_json(),
-        idempotency_key=request.idempotency_key,
-        **request.place_in_chain(),
-        connection_id=route.connection_id,
-        messaging_profile_id=route.messaging_profile_id,
-        monthly_cost=price.monthly,
-        setup_cost=price.setup,
-        currency=price.currency,
-        next_look_at=In(doubt),
-    )
-    audit.record_new(
-        actor,
-        "purchase.claimed",
-        number,
-        purchase,
-        organization=organization,
-        provider=request.provider,
-        phone_number=request.phone_number,
-        assistant_id=request.assistant_id,
-        monthly_cost=spending.money(price.monthly),
-        currency=price.currency,
-    )
-    jobs.settle_later(purchase, after=doubt)
-    announcing.spending_reached(organization, committed)
-    return purchase
-
-
-def _refuse_unclaimed(request: PurchaseRequest, error: ProviderError, actor: Actor) -> Purchase:
-    """Record a purchase that ended before its claim: nothing was sent that could spend."""
-    purchase_id: UUID = uuid7()
-    try:
-        with transaction.atomic(durable=True):
-            # As all who write keys.
-            organization = settling.lock_organization(request.organization.pk)
-            purchase = Purchase.objects.create(
-                id=purchase_id,
-                organization=request.organization,
-                actor_label=actor.label,
-                provider=request.provider,
-                phone_number=request.phone_number,
-                request=request.as_json(),
-                idempotency_key=request.idempotency_key,
-                **request.place_in_chain(),
-                state=State.REFUSED,
-                recorded_at=Now(),
-                evidence=Purchase.Evidence.NOT_SENT,
-                refusal_code=error.code,
-                hint=error.hint[:300],
-                retryable=error.retryable,
-                provider_code=error.provider_code[:40],
-                provider_message=error.provider_message[:500],
-            )
-            purchase.retry_in = error.retry_in
-            audit.record(
-                actor,
-                "purchase.refused",
-                purchase,
-                organization=organization,
-                code=error.code,
-                evidence=purchase.evidence,
-                provider_code=error.provider_code,
-            )
-            announcing.purchase_moved(purchase, State.ORDERING, organization)
-    except IntegrityError:  # the same key, at the same time
-        return repeat_of_key(request)
-    return purchase
-
-
-# --- 3. Call, 4. Record ---------------------------------------------------------------------------
+# --- Call, record ---------------------------------------------------------------------------------
 
 
 def _call_and_record(

@@ -144,7 +144,7 @@ def newest_first(rows: QuerySet, *, backwards: bool = False) -> QuerySet:
     new belongs to others. `owner = ANY ('{1}')` says the same and leaves the owner in the order,
     which only the index on both bears."""
     found = rows.order_by("pk" if backwards else "-pk")
-    where = found.query.where  # a copy: all of its conditions must be met
+    where = found.query.where  # of this query alone; all of its conditions must be met
     owners = [one for one in where.children if _is_owner(found, one)]
     if not owners:
         return found

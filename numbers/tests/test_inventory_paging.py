@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from assistants.models import Assistant
 from burki.paging import newest_first
 from numbers.models import BulkPurchase, Call, Finding, Message, PhoneNumber, Purchase, Release
-from organizations.models import AuditEvent, Event
+from organizations.models import AuditEvent, AuditSeal, Event
 
 pytestmark = pytest.mark.django_db
 
@@ -248,7 +248,7 @@ def test_a_page_reads_no_newer_rows_of_others(client, organization, other_organi
     ("model", "owner"),
     [
         *((model, "organization") for model in (PhoneNumber, Purchase, Release, BulkPurchase)),
-        *((model, "organization") for model in (Assistant, Finding, AuditEvent, Event)),
+        *((model, "organization") for model in (Assistant, Finding, AuditEvent, AuditSeal, Event)),
         *((Call, "number"), (Message, "number"), (PhoneNumber, "assistant")),
     ],
 )

@@ -3,7 +3,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    atomic = False  # the table may be large, and nobody waits for an index
+    atomic = False  # the tables may be large, and nobody waits for an index
 
     dependencies = [
         ('numbers', '0018_tallies'),
@@ -18,5 +18,9 @@ class Migration(migrations.Migration):
         RemoveIndexConcurrently(
             model_name='purchase',
             name='purchase_with_setup_fee',
+        ),
+        AddIndexConcurrently(
+            model_name='phonenumber',
+            index=models.Index(condition=models.Q(('assistant', None), models.Q(('status', 'claimed'), _negated=True)), fields=['organization', '-id'], include=('status',), name='phone_number_unassigned'),
         ),
     ]

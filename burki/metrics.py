@@ -84,7 +84,10 @@ _GAUGES = {
         ["queue"],
         """SELECT queue_name, max(extract(epoch FROM now() - coalesce(scheduled_at, at)))
            FROM procrastinate_jobs job
-           JOIN procrastinate_events event ON event.job_id = job.id AND type = 'deferred'
+           -- Looked up for each that waits, however many seem to: there are far more events.
+           CROSS JOIN LATERAL (
+               SELECT at FROM procrastinate_events
+               WHERE job_id = job.id AND type = 'deferred' LIMIT 1) event
            WHERE status = 'todo' AND (scheduled_at IS NULL OR scheduled_at <= now())
            GROUP BY 1""",
     ),

@@ -12,8 +12,8 @@ from django.db.models import QuerySet
 from django.http import StreamingHttpResponse
 from django.utils.dateparse import parse_date, parse_datetime
 
-from burki.db import release_connection
 from burki.filters import IntegerFilter
+from burki.paging import NEWEST
 from burki.spreadsheet import csv_stream
 from burki.text import instant
 from organizations.models import AuditEvent, Organization
@@ -127,14 +127,9 @@ def exported(events: QuerySet, organization: Organization) -> StreamingHttpRespo
     return csv_stream("audit-events", COLUMNS, _rows(events, sealed_up_to(organization)))
 
 
-def _rows(events: QuerySet, sealed: int) -> Iterator[dict[str, Any]]:
+def _rows(events: QuerySet, sealed: int) -> Iterator[list[Any]]:
     """Read in parts; while one is on its way to the reader, no connection is held."""
-    part = list(events.order_by("-pk")[:_AT_A_TIME])
-    while part:
-        release_connection()
-        for event in part:
-            row = told(event, sealed)
-            yield row | {"data": json.dumps(row["data"], ensure_ascii=False)}
-        if len(part) < _AT_A_TIME:
-            return
-        part = list(events.filter(pk__lt=part[-1].pk).order_by("-pk")[:_AT_A_TIME])
+    for event in NEWEST.walk(events, size=_AT_A_TIME):
+        row = told(event, sealed)
+        row["data"] = json.dumps(row["data"], ensure_ascii=False)
+        yield [row[name] for name in COLUMNS]

@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from django.db import connection, transaction
 from django.db.models import Max, OuterRef, Subquery
 
+from burki.paging import newest_first
 from organizations.models import AuditEvent, AuditSeal, Organization
 
 GENESIS = "0" * 64  # what the first event of a chain follows
@@ -155,7 +156,7 @@ def _sealed_up_to() -> int:
 
 def last_seal(organization: Organization | None) -> AuditSeal | None:
     """The newest link of a chain, without what it is long because of."""
-    seals = AuditSeal.objects.filter(organization=organization).order_by("-pk")
+    seals = newest_first(AuditSeal.objects.filter(organization=organization))
     return seals.defer("event_ids", "hashes").first()
 
 

@@ -37,6 +37,11 @@ from organizations.models import (  # noqa: E402
 
 AT_ONCE = 2  # connections that write
 PEOPLE = 50
+# The newest of a tenant's assistants, and the first, have its numbers: an answer tells at most a
+# hundred of one, and in both tenants that are compared each has about as many or more. Were they
+# spread over all, those of the small one would have three, and a longer answer be compared with a
+# shorter one.
+ANSWERING = 10
 
 
 @dataclass(frozen=True)
@@ -164,8 +169,9 @@ def _numbers(size: Size) -> None:
             "provider": "made.provider",
             "account_id": "CASE made.provider WHEN 'twilio' THEN twilio ELSE telnyx END",
             # 2 % are nobody's, 20 % the first one's.
-            "assistant_id": "CASE WHEN h % 50 = 0 THEN NULL WHEN h % 5 = 1 THEN assistants[1]"
-            " ELSE assistants[1 + h % cardinality(assistants)] END",
+            "assistant_id": "CASE WHEN h % 50 = 0 THEN NULL WHEN h % 50 < 11 THEN assistants[1]"
+            " ELSE assistants[cardinality(assistants)"
+            f" - h / 50 % least({ANSWERING}, cardinality(assistants))] END",
             "assigned_at": "CASE WHEN h % 50 > 0 THEN made.bought_at END",
             "phone_number": "'+1' || 2000000000 + g::bigint * 3141592653 % 8000000000",
             "provider_number_id": "CASE made.provider WHEN 'twilio' THEN 'PN' || md5(g::text)"

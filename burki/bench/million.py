@@ -28,6 +28,9 @@ def reading(world: World, drivers: Drivers, table: Table, numbers: int = NUMBERS
         grow(world, web, drivers, table, size)
         small, large = (Tenant.of(world, n, signed_in(world, f"Tenant {n}")) for n in (1, 0))
         buying_with_a_limit(world, web, drivers, table)
+        # Before the pages: it leaves numbers of others that are newer than all that they show, as a
+        # tenant meets them that bought nothing lately.
+        comparing(world, drivers, table, size["numbers"] // 10)
         explained(world, large, table)
         of_large = f"{_count(world, large):,} of {_count(world):,} numbers"
         of_small = f"with {_count(world, small):,}"
@@ -52,8 +55,6 @@ def reading(world: World, drivers: Drivers, table: Table, numbers: int = NUMBERS
                 f"≤ {REPORT_SECONDS:.0f} s" if promised else "",
                 kept=seconds <= REPORT_SECONDS if promised else None,
             )  # fmt: skip
-    # Last: it leaves numbers of others that are newer than all that the pages show.
-    comparing(world, drivers, table, size["numbers"] // 10)
 
 
 def explained(world: World, large: Tenant, table: Table) -> None:

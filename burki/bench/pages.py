@@ -24,7 +24,7 @@ def _of(table: str, what: str = "id::text", order: str = "id DESC", more: str = 
                WHERE organization_id = %(organization)s {more} ORDER BY {order}"""
 
 
-# SQL of a list as a place in it is named; the place is where nine tenths of the list are over.
+# SQL of a list as a place in it is named.
 PLACES = {
     "number": f"SELECT id::text AS place {_LIVE} ORDER BY id DESC",
     "by_number": f"SELECT {_NUMBER_IN_URL} || '~' || id AS place {_LIVE} ORDER BY phone_number, id",
@@ -59,8 +59,9 @@ PLACES = {
     ),
     "key": _of("organizations_apikey"),
 }
-# Of what a page is about, the newest; of the others, where nine tenths are over.
-_NEWEST = ("bulk", "assistant")
+# How many tenths of a list are over at its place: of what a page is about, none; of an assistant's
+# numbers half, so that the page after it is full also in the tenant that has few.
+_OVER = {"bulk": 0, "assistant": 0, "of_assistant": 5}
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Tenant:
         organization = world.postgres.rows(query, name)[0]["id"]
         places = {}
         for place, listed in PLACES.items():
-            part = 0 if place in _NEWEST else 9
+            part = _OVER.get(place, 9)
             ordered = listed % {"organization": organization}
             places[place] = world.postgres.rows(
                 f"""WITH listed AS ({ordered})

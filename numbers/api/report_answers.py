@@ -1,11 +1,14 @@
 """What reports look like, as JSON and as rows of a file; and for the API's documentation."""
 
-from collections.abc import Iterable
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import DurationField, Expression, ExpressionWrapper, F, Value
+from django.db.models.functions import ExtractDay, Greatest
 from rest_framework import serializers
 
+from burki.moments import Told
 from burki.openapi import Amount, Answer, Instant
 from burki.text import instant, money
 from numbers.models import PhoneNumber
@@ -165,20 +168,17 @@ def saving_answer(saving: Saving) -> dict[str, Any]:
 
 def unused_answer(number: PhoneNumber, now: datetime) -> dict[str, Any]:
     """Of a row of `unused_numbers`."""
-    return _unused(number, number.assistant.name if number.assistant else None, now)
-
-
-def _unused(number: Any, assistant_name: str | None, now: datetime) -> dict[str, Any]:
-    reclaim = reclaiming(number, now=now)
+    unused = now - number.unused_since
+    reclaim = reclaiming(number.provider, unused)
     return {
         "id": number.pk,
         "phone_number": number.phone_number,
         "friendly_name": number.friendly_name,
         "provider": number.provider,
         "assistant_id": number.assistant_id,
-        "assistant_name": assistant_name,
+        "assistant_name": number.assistant.name if number.assistant else None,
         "unused_since": instant(number.unused_since),
-        "days_unused": max(0, (now - number.unused_since).days),
+        "days_unused": max(0, unused.days),
         "last_activity_at": instant(number.last_activity_at),
         "purchased_at": instant(number.purchased_at),
         "monthly_cost": money(number.monthly_cost),
@@ -198,22 +198,23 @@ UNUSED_COLUMNS = (
 )  # fmt: skip
 
 
-# What a row of the file is made of: whole numbers with their assistants take far longer to read.
-UNUSED_TOLD = (
-    "pk", "unused_since", "phone_number", "friendly_name", "provider", "assistant_id",
-    "assistant__name", "last_activity_at", "purchased_at", "monthly_cost", "currency",
-)  # fmt: skip
+def unused_told(now: datetime) -> list[str | Expression]:
+    """What a row of the file is made of, in the order of its first columns: whole numbers with
+    their assistants take far longer to read."""
+    days = ExtractDay(ExpressionWrapper(Value(now) - F("unused_since"), DurationField()))
+    return [
+        "pk", "phone_number", "friendly_name", "provider", "assistant_id", "assistant__name",
+        Told("unused_since"), Greatest(0, days), Told("last_activity_at"), Told("purchased_at"),
+        "monthly_cost", "currency",
+    ]  # fmt: skip
 
 
-def unused_rows(numbers: Iterable[Any], now: datetime) -> Iterable[dict[str, Any]]:
-    """Of rows that have `UNUSED_TOLD`."""
+def unused_rows(numbers: Iterable[Sequence[Any]]) -> Iterable[Sequence[Any]]:
+    """Of rows of what is `unused_told`."""
     for number in numbers:
-        told = _unused(number, number.assistant__name, now)
-        reclaim = told.pop("reclaim")
-        yield told | {
-            "reclaim_possible": reclaim["possible"],
-            "reclaim_detail": reclaim["detail"],
-        }
+        *told, monthly, currency = number
+        reclaim = reclaiming(told[3], timedelta(days=told[7]))
+        yield [*told, money(monthly), currency or None, reclaim.possible, reclaim.detail]
 
 
 # --- Prices compared -----------------------------------------------------------------------------

@@ -86,9 +86,8 @@ class ReportFileViewSet(_Reports):
     def unused(self, request) -> HttpResponseBase:
         """Each row is a number, however many there are. One that is used while the file is on its
         way may be left out."""
-        found = self._unused().values_list(*answers.UNUSED_TOLD, named=True)
-        rows = answers.unused_rows(walk(found, self.ordered_by), timezone.now())
-        return csv_stream("unused-numbers", answers.UNUSED_COLUMNS, rows)
+        found = walk(self._unused(), self.ordered_by, answers.unused_told(timezone.now()))
+        return csv_stream("unused-numbers", answers.UNUSED_COLUMNS, answers.unused_rows(found))
 
     def price_comparison(self, request) -> HttpResponse:
         """Each row is a place and a provider."""

@@ -162,6 +162,12 @@ class PhoneNumber(models.Model):
                 name="phone_number_not_active",
             ),
             models.Index(
+                fields=["organization", "-id"],
+                include=["status"],
+                condition=Q(assistant=None) & ~Q(status="claimed"),
+                name="phone_number_unassigned",
+            ),
+            models.Index(
                 fields=["organization", "webhook_verdict", "-id"],
                 condition=Q(status="active") & ~Q(webhook_verdict="verified"),
                 name="phone_number_not_verified",

@@ -113,11 +113,12 @@ class Purchase(Settled):
                 condition=~Q(state="completed"),
                 name="purchase_not_completed",
             ),
-            # What was committed in set-up fees in a month.
+            # What was committed in set-up fees in a month: summed from the index alone.
             models.Index(
                 fields=["organization", "claimed_at"],
+                include=["state", "provider", "currency", "setup_cost", "number"],
                 condition=Q(setup_cost__gt=0),
-                name="purchase_with_setup_fee",
+                name="purchase_setup_fees",
             ),
             models.Index(
                 fields=["organization"],

@@ -446,7 +446,11 @@ def test_whether_it_may_be_taken_back_is_told_only_where_a_rule_is_known(organiz
     quiet(organization, 2, 90, used=20)
     quiet(organization, 3, 90, provider="telnyx")
 
-    told = {number.phone_number[-1]: reclaiming(number) for number in unused_numbers(organization)}
+    now = timezone.now()
+    told = {
+        number.phone_number[-1]: reclaiming(number.provider, now - number.unused_since)
+        for number in unused_numbers(organization)
+    }
 
     assert {line: one.possible for line, one in told.items()} == {
         "1": True,

@@ -13,6 +13,7 @@ from django.utils import timezone
 from burki import moments
 from burki.spreadsheet import cell
 from burki.testing import make_assistant, make_client
+from numbers.api.report_answers import UNUSED_COLUMNS
 from numbers.models import PhoneNumber
 from numbers.services.spending import month_start
 from numbers.tests.rows import make_number
@@ -244,6 +245,55 @@ def test_the_file_has_every_unused_number(client, organization):
     assert (found[0]["reclaim_possible"], found[0]["monthly_cost"]) == ("true", "1.00")
 
 
+NAMES = (
+    *("=1+1", "+1+1", "-1", "@x", "+14155550001 +14155550002", "+1415", "'=1", "", " =1"),
+    *('say "yes", or; no', "\t=1", "\n=1", "\r=1", "two\nlines", "\\.", "%s {}", "\u202e=1"),
+    *("Zürich ☎️", "\u2028", "NULL", "a" * 64),
+)
+PRICES = ("0", "1.15", "1.15500", "1.00001", "123456.7", "1000", None)
+_DAY, _LEAST = timedelta(days=1), timedelta(microseconds=1)
+SPANS = (
+    *(-2 * _DAY, timedelta(), _LEAST, timedelta(seconds=59.999999), 25 * _DAY / 24, 4000 * _DAY),
+    *(days * _DAY + some * _LEAST for days in (1, 30) for some in (-1, 0, 1)),
+)
+
+
+def test_the_file_says_to_the_byte_what_the_pages_say(client, organization, monkeypatch):
+    """Its times are written by PostgreSQL, theirs by Python."""
+    now = timezone.now()
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    monkeypatch.setattr(moments, "AT_A_TIME", 7)
+    for line in range(84):
+        number = quiet(
+            organization,
+            line,
+            90,
+            provider=("twilio", "telnyx")[line % 2],
+            monthly=PRICES[line % len(PRICES)],
+            friendly_name=NAMES[line % len(NAMES)],
+            assistant=make_assistant(organization, NAMES[-line % len(NAMES)] or "-")
+            if line % 5
+            else None,
+        )
+        moment = now - SPANS[line % len(SPANS)]
+        used = {} if line % 4 == 1 else {"last_activity_at": moment}
+        adopted = {"purchased_at": None, "created_at": moment} if line % 4 == 1 else {}
+        PhoneNumber.objects.filter(pk=number.pk).update(**used | adopted)
+
+    items = report(client, "unused", days=0, limit=200)["items"]
+    file = client.get("/phone-numbers/reports/unused.csv", {"days": 0}).getvalue()
+
+    expected = io.StringIO()
+    writer = csv.writer(expected)
+    writer.writerow(UNUSED_COLUMNS)
+    for item in items:
+        told = item["reclaim"]
+        reclaim = {"reclaim_possible": told["possible"], "reclaim_detail": told["detail"]}
+        writer.writerow([cell((item | reclaim)[name]) for name in UNUSED_COLUMNS])
+    assert len(items) > 70
+    assert file == expected.getvalue().encode()
+
+
 def test_the_file_is_read_and_sent_in_parts(client, organization, monkeypatch):
     monkeypatch.setattr(moments, "AT_A_TIME", 2)
     for line in range(5):  # at the same moment, but for the first
@@ -253,7 +303,7 @@ def test_the_file_is_read_and_sent_in_parts(client, organization, monkeypatch):
         found = rows(client, "unused")
 
     assert [row["phone_number"][-1] for row in found] == ["0", "1", "2", "3", "4"]
-    parts = [query["sql"] for query in queries if "LIMIT 3" in query["sql"]]
+    parts = [query["sql"] for query in queries if "LIMIT 2" in query["sql"]]
     assert len(parts) == 3
 
 

@@ -213,10 +213,11 @@ def unused(request: HttpRequest) -> HttpResponse:
 
 
 def _unused(number: PhoneNumber) -> dict[str, Any]:
+    unused = timezone.now() - number.unused_since
     return {
         "number": number,
-        "days": max(0, (timezone.now() - number.unused_since).days),
-        "reclaiming": reclaiming(number),
+        "days": max(0, unused.days),
+        "reclaiming": reclaiming(number.provider, unused),
     }
 
 

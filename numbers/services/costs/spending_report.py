@@ -180,9 +180,10 @@ def _asked(statement: str, values: dict[str, Any]) -> list[Cost]:
         return [_to_cost(row) for row in cursor.fetchall()]
 
 
-# Numbers are summed by the months in which they came and went already; these few sums are spread
-# over the months between. Whatever is there now counts from the running month at the latest, also
-# by the clock of another machine, and what came before the report begins counts from there.
+# Numbers are summed by the months in which they came and went already; of these few sums, a month
+# has what came until then less what went before. Whatever is there now counts from the running
+# month at the latest, also by the clock of another machine, and what came before the report begins
+# counts from there.
 _COSTS = """
 WITH months AS (
     SELECT month FROM generate_series(%(first)s::timestamp, %(next)s, '1 month') AS month
@@ -196,9 +197,20 @@ WITH months AS (
        AND (number.until IS NULL OR number.until >= %(first)s) {only}
      GROUP BY 1, 2, 3, 4, 5
     HAVING SUM(number.numbers) <> 0
+), steps AS (
+    SELECT month, provider, assistant_id, currency, SUM(numbers) AS numbers, SUM(monthly) AS monthly
+      FROM (SELECT since AS month, provider, assistant_id, currency, numbers, monthly
+              FROM owned WHERE since <= until
+            UNION ALL
+            SELECT until + interval '1 month', provider, assistant_id, currency, -numbers, -monthly
+              FROM owned WHERE since <= until AND until < %(next)s) AS step
+     GROUP BY 1, 2, 3, 4
 ), costs AS (
-    SELECT month, provider, assistant_id, currency, numbers, monthly, NULL::numeric AS setup
-      FROM months JOIN owned ON month BETWEEN since AND until
+    SELECT months.month, provider, assistant_id, currency, SUM(numbers) AS numbers,
+           SUM(monthly) AS monthly, NULL::numeric AS setup
+      FROM months JOIN steps ON steps.month <= months.month
+     GROUP BY 1, 2, 3, 4
+    HAVING SUM(numbers) <> 0
     UNION ALL
     SELECT LEAST(date_trunc('month', purchase.claimed_at AT TIME ZONE 'UTC'), %(this)s),
            purchase.provider, {assistant}, purchase.currency, 0, NULL, SUM(purchase.setup_cost)

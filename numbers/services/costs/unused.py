@@ -70,14 +70,14 @@ def savings(numbers: QuerySet[PhoneNumber]) -> list[Saving]:
     ]
 
 
-def reclaiming(number: PhoneNumber, *, now: datetime | None = None) -> Reclaiming:
-    """Whether the provider may take the number back; it has `unused_since`."""
-    if number.provider != Provider.TWILIO:
+def reclaiming(provider: str, unused: timedelta) -> Reclaiming:
+    """Whether the provider may take back a number that is unused for so long."""
+    if provider != Provider.TWILIO:
         return Reclaiming(
             possible=None,
-            detail=f"No rule of {Provider(number.provider).label} about unused numbers is known.",
+            detail=f"No rule of {Provider(provider).label} about unused numbers is known.",
         )
-    if (now or timezone.now()) - number.unused_since < _TWILIO_MONTH:
+    if unused < _TWILIO_MONTH:
         return Reclaiming(
             possible=None,
             detail="It was in use within the last month; whether often enough for Twilio is not "

@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Field, Model
 from django.db.models.expressions import DatabaseDefault
 
@@ -31,23 +32,20 @@ NOW = In(timedelta(0))
 _CLOCK = "STATEMENT_TIMESTAMP() + %s"
 
 
-class _Unprepared(psycopg.Cursor):
-    """Knows afterwards what it ran; psycopg's cursor forgets that of a prepared statement."""
-
-    def execute(self, query: str, params: Sequence[Any]) -> psycopg.Cursor:
-        return super().execute(query, params, prepare=False)
-
-
 def fetch(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     """What a statement gives. PostgreSQL binds the parameters: where it cannot tell what one is,
-    the SQL casts it. Django's exceptions, and its record of queries where that is kept. Django's
-    own cursors bind parameters themselves and prepare nothing."""
-    connection = connections[DEFAULT_DB_ALIAS]
-    connection.ensure_connection()
-    kind = _Unprepared if connection.queries_logged else psycopg.Cursor
-    with connection._prepare_cursor(kind(connection.connection)) as cursor:
+    the SQL casts it. Raises Django's exceptions."""
+    with _cursor() as cursor:
         cursor.execute(sql, params)
         return cursor.fetchall()
+
+
+def _cursor() -> CursorWrapper:
+    connection = connections[DEFAULT_DB_ALIAS]
+    if connection.queries_logged:
+        return connection.cursor()  # prepares nothing, and its record has the values
+    connection.ensure_connection()
+    return connection._prepare_cursor(psycopg.Cursor(connection.connection))
 
 
 class Columns(Generic[M]):

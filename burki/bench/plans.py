@@ -29,6 +29,7 @@ from burki.testing import TWILIO_TOKEN  # noqa: E402
 from numbers import tasks  # noqa: E402
 from numbers.models import PhoneNumber, Purchase, WebhookDelivery  # noqa: E402
 from numbers.sandbox.signing import twilio_form  # noqa: E402
+from numbers.services import tallies  # noqa: E402
 from organizations.events import delivering  # noqa: E402
 from organizations.models import Event, EventEndpoint, Organization  # noqa: E402
 
@@ -164,6 +165,10 @@ def work(tenant: Tenant, looking: Looking) -> None:
 def main() -> None:
     asked = json.load(sys.stdin)
     tenant, looking = Tenant(asked), Looking()
+    while tallies.fold():  # as the worker has done all the while
+        pass
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE numbers_numbertally, numbers_costtally")
     for path in (*asked["paths"], "/readyz"):
         with looking.at(path):
             tenant.get(path)

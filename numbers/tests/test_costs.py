@@ -145,6 +145,18 @@ def test_every_purchase_counts_but_a_refused_one(organization, state):
     assert totals(organization) == ({} if state == "refused" else {"2028-02": "5.00000"})
 
 
+@pytest.mark.parametrize("status", PhoneNumber.Status.values)
+def test_a_fee_belongs_to_the_assistant_of_its_number_however_that_stands(
+    organization, assistant, status
+):
+    gone = at(2, 11) if status == "released" else None
+    number = owned(organization, 1, at(2, 10), gone, status=status, assistant=assistant)
+    paid(organization, 1, at(2, 10), "5.00", number=number)
+
+    february = [cost for cost in report(organization).costs if cost.month == at(2).date()]
+    assert [(cost.assistant_id, cost.setup) for cost in february] == [(assistant.pk, 5)]
+
+
 @pytest.mark.parametrize("status", ["claimed", "pending", "active", "releasing"])
 def test_what_is_reserved_or_being_given_back_counts_as_owned(organization, status):
     owned(organization, 1, at(2, 10), status=status)

@@ -184,9 +184,26 @@ def _asked(statement: str, values: dict[str, Any]) -> list[Cost]:
 # has what came until then less what went before. Whatever is there now counts from the running
 # month at the latest, also by the clock of another machine, and what came before the report begins
 # counts from there.
+# The assistant of a fee is its number's: read from the index of the organization's newest numbers,
+# which holds it, and holds all but claimed ones. LIMIT keeps PostgreSQL from reading that from end
+# to end.
 _COSTS = """
 WITH months AS (
     SELECT month FROM generate_series(%(first)s::timestamp, %(next)s, '1 month') AS month
+), fees AS (
+    SELECT purchase.claimed_at, purchase.provider, purchase.currency, purchase.setup_cost,
+           number.assistant_id
+      FROM numbers_purchase AS purchase LEFT JOIN LATERAL (
+            SELECT assistant_id FROM numbers_phonenumber AS bought
+             WHERE bought.organization_id = %(organization)s AND bought.id = purchase.number_id
+               AND bought.status <> 'claimed'
+            UNION ALL
+            SELECT assistant_id FROM numbers_phonenumber AS claimed
+             WHERE claimed.id = purchase.number_id AND claimed.status = 'claimed'
+             LIMIT 1) AS number ON true
+     WHERE purchase.organization_id = %(organization)s
+       AND purchase.claimed_at >= %(first)s AT TIME ZONE 'UTC'
+       AND purchase.state <> 'refused' AND purchase.setup_cost > 0
 ), owned AS (
     SELECT number.provider, {assistant} AS assistant_id, number.currency,
            GREATEST(LEAST(number.since, %(this)s), %(first)s) AS since,
@@ -212,13 +229,9 @@ WITH months AS (
      GROUP BY 1, 2, 3, 4
     HAVING SUM(numbers) <> 0
     UNION ALL
-    SELECT LEAST(date_trunc('month', purchase.claimed_at AT TIME ZONE 'UTC'), %(this)s),
-           purchase.provider, {assistant}, purchase.currency, 0, NULL, SUM(purchase.setup_cost)
-      FROM numbers_purchase AS purchase
-      LEFT JOIN numbers_phonenumber AS number ON number.id = purchase.number_id
-     WHERE purchase.organization_id = %(organization)s
-       AND purchase.claimed_at >= %(first)s AT TIME ZONE 'UTC'
-       AND purchase.state <> 'refused' AND purchase.setup_cost > 0 {only}
+    SELECT LEAST(date_trunc('month', number.claimed_at AT TIME ZONE 'UTC'), %(this)s),
+           number.provider, {assistant}, number.currency, 0, NULL, SUM(number.setup_cost)
+      FROM fees AS number WHERE true {only}
      GROUP BY 1, 2, 3, 4
 ), summed AS (
     SELECT month, provider, assistant_id, currency,

@@ -29,6 +29,7 @@ from organizations.models import ProviderAccount
 logger = logging.getLogger(__name__)
 
 _OVERDUE = 30.0  # seconds after which the sweep takes up what its own job should have done
+_LOST_AFTER = 20.0  # seconds of a worker's silence; they say that they live every five
 _AT_A_TIME = 200
 _CHECKS_APART = timedelta(seconds=5)
 
@@ -65,7 +66,7 @@ def sweep(timestamp: int) -> None:
                 logger.exception("sweep could not settle %s %s", model.__name__, pk)
 
 
-@app.periodic(cron="* * * * *")
+@app.periodic(cron="* * * * * */15")  # the last are seconds
 @app.task(
     name="numbers.tasks.retry_stalled",
     queue="settle",
@@ -73,8 +74,10 @@ def sweep(timestamp: int) -> None:
     pass_context=True,
 )
 async def retry_stalled(context, timestamp: int) -> None:
-    """Jobs of workers that were killed are done again."""
-    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=30):
+    """Jobs of workers that were killed are done again, soon: a caller or a lane of a bulk purchase
+    may wait for it. Of one that was only slow to say that it lives they are done twice, which is
+    harmless."""
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_LOST_AFTER):
         try:
             await app.job_manager.retry_job(job)
         except UniqueViolation:  # its queueing lock is taken: the same work is queued already

@@ -34,6 +34,7 @@ def site():
     with running_world() as world:
         keys = world.make_tenants(Acme={})
         assistant = world.manage("create_assistant", "--organization", "acme", "Support").strip()
+        world.sandbox.order_seconds = 0  # what is pending yet cannot be released
         with world.web(processes=2) as web:
             yield world, {"BURKI_URL": web.url, "BURKI_API_KEY": keys["Acme"]}, assistant
 

@@ -32,6 +32,18 @@ NOW = In(timedelta(0))
 _CLOCK = "STATEMENT_TIMESTAMP() + %s"
 
 
+class _Preparing(psycopg.Cursor):
+    """Prepares what it executes. Only while it does: psycopg would keep the last hundred texts of
+    Django's own cursors, each with its values, to count how often they come."""
+
+    def execute(self, query: str, params: Sequence[Any]) -> psycopg.Cursor:
+        self.connection.prepare_threshold = 0
+        try:
+            return super().execute(query, params)
+        finally:
+            self.connection.prepare_threshold = None
+
+
 def fetch(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
     """What a statement gives. PostgreSQL binds the parameters: where it cannot tell what one is,
     the SQL casts it. Raises Django's exceptions."""
@@ -45,7 +57,7 @@ def _cursor() -> CursorWrapper:
     if connection.queries_logged:
         return connection.cursor()  # prepares nothing, and its record has the values
     connection.ensure_connection()
-    return connection._prepare_cursor(psycopg.Cursor(connection.connection))
+    return connection._prepare_cursor(_Preparing(connection.connection))
 
 
 class Columns(Generic[M]):

@@ -129,8 +129,6 @@ DATABASES["default"] |= {"CONN_MAX_AGE": 0, "CONN_HEALTH_CHECKS": True}
 DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
     "options", "-c idle_in_transaction_session_timeout=10s -c lock_timeout=5s"
 )
-# Statements of `burki.rows` are prepared the first time; Django's own never are.
-DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 0
 DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": 0,
     "max_size": env.int("DB_POOL_MAX", default=4),

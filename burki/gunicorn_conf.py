@@ -5,6 +5,12 @@ import os
 import shutil
 import sys
 import tempfile
+from pathlib import Path
+
+import environ
+
+# As the settings do, which are read later: what .env says comes before what is said here.
+environ.Env.read_env(os.environ.get("ENV_FILE", str(Path(__file__).parent.parent / ".env")))
 
 bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"

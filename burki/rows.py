@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Generic, TypeVar
 
 import psycopg
+from django.core.exceptions import FieldDoesNotExist
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
@@ -67,6 +68,8 @@ class Columns(Generic[M]):
     def __init__(self, model: type[M], *named: str) -> None:
         self._model = model
         fields = [f for f in model._meta.concrete_fields if not named or f.attname in named]
+        if unknown := set(named) - {field.attname for field in fields}:
+            raise FieldDoesNotExist(f"{model.__name__} has no {', '.join(unknown)}.")
         self._names = [field.attname for field in fields]
         self._columns = [field.column for field in fields]
         self._key = fields.index(model._meta.pk)

@@ -169,3 +169,24 @@ def test_the_environment_example_names_every_variable_and_no_other():
     assert {name for name in named if not re.search(rf"""["']{name}["']""", source)} == set()
     for name in PRODUCTION:
         assert name in named
+
+
+@pytest.mark.parametrize(("said", "most"), [("", "2"), ("DB_POOL_MAX=7\n", "7")])
+def test_the_web_server_takes_what_env_says_before_its_own_defaults(tmp_path, said, most):
+    (tmp_path / ".env").write_text(f"{said}WEB_THREADS=9\n")
+    code = (
+        "import os; from burki import gunicorn_conf as c\n"
+        "print(c.threads, os.environ['DB_POOL_MAX'])"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "DB_POOL_MAX"}
+
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=settings.BASE_DIR,
+        env=environment | {"ENV_FILE": str(tmp_path / ".env")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout.split() == ["9", most]

@@ -13,7 +13,7 @@ from numbers.providers.registry import driver_for
 from numbers.services import routing
 from numbers.services.accounts import credentials_of, resolve_account
 from numbers.services.offers import fresh_offer, keep_offers
-from numbers.services.requests import PurchaseRequest, gave_up, holder
+from numbers.services.requests import PurchaseRequest, holder, just_taken
 from organizations.models import ProviderAccount
 
 
@@ -68,7 +68,7 @@ def find_terms(request: PurchaseRequest, assistant: Assistant | None, deadline: 
     offer = fresh_offer(account, request.phone_number)
     if offer is None:
         if holder(request) is not None:
-            raise gave_up()
+            raise just_taken()
         standing = driver.inspect(request.phone_number)
         if standing.owned is not None:
             if account.source == ProviderAccount.Source.ORGANIZATION:

@@ -46,8 +46,8 @@ from numbers.services.requests import (
     Fallback,
     PurchaseRequest,
     clean_request,
-    gave_up,
     holder,
+    just_taken,
     repeat_of_key,
 )
 from organizations.actors import Actor
@@ -143,7 +143,7 @@ def _attempt(request: PurchaseRequest, actor: Actor, deadline: Deadline) -> Purc
         if isinstance(error, IntegrityError):
             if request.assistant_id is not None:
                 get_assistant(request.organization, request.assistant_id, lean=True)
-            raise gave_up() from None  # … and has given it back since
+            raise just_taken() from None  # … and has given it back since
         if isinstance(error, MonthlyLimitExceeded):
             announcing.limit_stopped_purchase(request.organization)
         if isinstance(error, ProviderError):
@@ -175,7 +175,7 @@ def _answer_held(request: PurchaseRequest, held: PhoneNumber, actor: Actor) -> P
     if held.status == Status.RELEASING:
         raise NumberAlreadyOwned(request.phone_number, hint="It is being released right now.")
     if purchase is None and held.status in (Status.CLAIMED, Status.PENDING):
-        raise gave_up()  # its purchase was refused between our two reads
+        raise just_taken()  # its purchase was refused between our two reads
     if purchase is None:  # adopted, not bought through us
         raise NumberAlreadyOwned(request.phone_number)
     same = purchase.request == request.as_json()

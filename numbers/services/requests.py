@@ -120,6 +120,7 @@ def holder(request: PurchaseRequest) -> PhoneNumber | None:
     return PhoneNumber.objects.live().filter(pk=found[0][0]).first() if found else None
 
 
-def gave_up() -> Unavailable:
-    """Whoever claimed the number has lost it again, if nobody has it when this is raised."""
+def just_taken() -> Unavailable:
+    """Somebody has the number, or had it a moment ago. A purchase looks again, and answers from
+    the row; this is what it says if there is none any more."""
     return Unavailable("Somebody else just tried to buy this number.", charged=False)

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.exceptions import FieldDoesNotExist
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from procrastinate.contrib.django import app
@@ -61,6 +62,11 @@ def test_what_is_read_is_what_the_orm_reads(organization, client, sandbox, model
     assert len(wanted) > 0
     assert [values_of(row) for row in rows] == [values_of(row) for row in wanted]
     assert not any(row._state.adding or row.get_deferred_fields() for row in rows)
+
+
+def test_a_column_that_the_model_has_not_is_an_error_at_once():
+    with pytest.raises(FieldDoesNotExist, match="has no is_activ"):
+        Columns(Organization, "id", "is_activ")
 
 
 def test_what_an_outer_join_does_not_find_is_no_row(organization):

@@ -1,7 +1,12 @@
 """What code must know of the database: two facts about the current connection, for calling a
 provider, and how much work an index may put off."""
 
+import contextlib
+from collections.abc import Iterator
+
 from django.db import connection
+
+from burki.turns import paused
 
 # An index of parts of words sets new rows aside and files them when so many kilobytes are waiting:
 # whoever writes the one too many does it, perhaps under an organization's lock.
@@ -21,3 +26,12 @@ def release_connection() -> None:
     """
     if not connection.in_atomic_block:
         connection.close()
+
+
+@contextlib.contextmanager
+def waiting() -> Iterator[None]:
+    """While this thread waits for somebody else: it holds no pooled connection, and its turn is
+    another's."""
+    release_connection()
+    with paused():
+        yield

@@ -3,7 +3,6 @@
 import gc
 import os
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 
@@ -21,10 +20,6 @@ threads = int(os.environ.get("WEB_THREADS", "64"))
 timeout = 60
 graceful_timeout = 30
 keepalive = 5
-# The pool stays small: one thread of a process runs at a time, and each that waits for its turn in
-# the middle of a transaction keeps its locks meanwhile. Two keep it busy while PostgreSQL works; a
-# PostgreSQL that is far away wants more.
-os.environ.setdefault("DB_POOL_MAX", "2")
 # No preload: a connection pool that exists before the fork would be shared by the processes.
 preload_app = False
 # gunicorn 27 opens one control socket per user at a fixed path; two servers would fight for it.
@@ -46,8 +41,6 @@ def on_exit(server) -> None:
 
 def post_worker_init(worker) -> None:
     """What is loaded by now stays: looking through all of it for garbage takes a tenth of a second,
-    in the middle of somebody's request. And a thread that computes lets the others have their turn
-    after one millisecond, not five."""
+    in the middle of somebody's request."""
     gc.collect()
     gc.freeze()
-    sys.setswitchinterval(0.001)

@@ -134,6 +134,10 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
     "max_size": env.int("DB_POOL_MAX", default=4),
     "timeout": 5,  # well inside a request's deadline of 25 s
 }
+# How many purchases a web process works on at a time, not counting those whose provider is being
+# asked. One: a thread computes at a time, and those that wait for their turn in the middle of a
+# transaction keep its locks. More for a PostgreSQL that is far away.
+PURCHASE_TURNS = env.int("PURCHASE_TURNS", default=1)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Throttles and prices are kept here. Several machines want one shared cache (CACHE_URL).

@@ -124,10 +124,8 @@ def test_the_figures_about_connections_are_those_of_the_settings():
     options = settings.DATABASES["default"]["OPTIONS"]
 
     assert f"| `DB_POOL_MAX`, or {options['pool']['max_size']}, and 3 for the job queue |" in PAGE
-    (of_web,) = re.findall(
-        r'"DB_POOL_MAX", "(\d+)"', (settings.BASE_DIR / "burki/gunicorn_conf.py").read_text()
-    )
-    assert f"| one web process | `DB_POOL_MAX`, or {of_web} |" in PAGE
+    assert f"| one web process | `DB_POOL_MAX`, or {options['pool']['max_size']} |" in PAGE
+    assert settings.PURCHASE_TURNS == 1 and "works on one at a time (`PURCHASE_TURNS`)" in PAGE
     assert f"within {options['pool']['timeout']} seconds\nanswers 503".replace("\n", " ") in (
         re.sub(r"\s+", " ", PAGE)
     )

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Case, IntegerField, Value, When
 from django.urls import reverse
 from rest_framework.decorators import action
@@ -10,10 +11,12 @@ from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
 from burki.api import exception_handler
+from burki.db import release_connection
 from burki.errors import BurkiError, NotFound, Unavailable
 from burki.fields import validated
 from burki.filters import filtered
 from burki.paging import KeysetPagination
+from burki.turns import Turns
 from numbers.api import schema
 from numbers.api.assignment_serializers import ChangeRequest
 from numbers.api.idempotency import as_uuid, idempotency_key
@@ -50,6 +53,8 @@ from organizations.permissions import (
 
 logger = logging.getLogger(__name__)
 
+_PURCHASES = Turns(settings.PURCHASE_TURNS)
+
 
 class PhoneNumberViewSet(GenericViewSet):
     """Search, buy, release, and the inventory with the record of purchases."""
@@ -76,6 +81,16 @@ class PhoneNumberViewSet(GenericViewSet):
         "purchase_preview": "search",
         "purchase": "purchase",
     }
+
+    def dispatch(self, request, *args, **kwargs):
+        """Purchases take turns from before the key is looked up, so that no burst of them holds
+        the connections that a call's answer needs."""
+        if self.action_map.get(request.method.lower()) != "purchase":
+            return super().dispatch(request, *args, **kwargs)
+        with _PURCHASES.turn():
+            response = super().dispatch(request, *args, **kwargs)
+            release_connection()
+            return response
 
     @action(detail=False, methods=["post"])
     def search(self, request) -> Response:

@@ -29,7 +29,7 @@ from urllib3.exceptions import (
 )
 
 from burki import metrics
-from burki.db import in_real_transaction, release_connection
+from burki.db import in_real_transaction, waiting
 from burki.logs import mask
 from numbers import clocks
 from numbers.clocks import Deadline
@@ -152,46 +152,46 @@ class ProviderSession:
         """
         if in_real_transaction():
             raise RuntimeError("A provider is never called inside a database transaction.")
-        release_connection()  # a pooled connection is not held while waiting
         left = deadline.remaining()
         if left <= 0:
             raise ProviderUnreachable("There was no time left to ask the provider.")
 
-        started = time.monotonic()
-        _step.ends = deadline
-        outcome: object = "no answer"
-        provider_request_id = ""
-        try:
-            request = _prepared(method, self.base_url + path, **arguments)
-            timeout = (min(clocks.scaled(clocks.CONNECT), left), left)
-            response = self._adapter.send(request, timeout=timeout, verify=verify)
-            response.content  # noqa: B018  the whole answer, in time
-            outcome = response.status_code
-            provider_request_id = _request_id(response)
-            return response
-        except requests.RequestException as error:
-            outcome = type(error).__name__
-            if _was_not_sent(error):
-                raise ProviderUnreachable(
-                    provider_message=f"{type(error).__name__} at {self.provider}"
-                ) from error
-            raise _no_answer(spends, f"{type(error).__name__} at {self.provider}") from error
-        finally:
-            seconds = time.monotonic() - started
-            metrics.provider_requests.labels(self.provider, method, str(outcome)).inc()
-            metrics.provider_seconds.labels(self.provider, method).observe(seconds)
-            facts = {
-                "provider": self.provider,
-                "method": method,
-                "path": path.partition("?")[0],
-                "status": outcome,  # or the kind of failure
-                "ms": round(seconds * 1000),
-            }
-            logger.info(
-                "%s %s %s: %s in %sms",
-                *facts.values(),
-                extra=facts | {"provider_request_id": provider_request_id},
-            )
+        with waiting():
+            started = time.monotonic()
+            _step.ends = deadline
+            outcome: object = "no answer"
+            provider_request_id = ""
+            try:
+                request = _prepared(method, self.base_url + path, **arguments)
+                timeout = (min(clocks.scaled(clocks.CONNECT), left), left)
+                response = self._adapter.send(request, timeout=timeout, verify=verify)
+                response.content  # noqa: B018  the whole answer, in time
+                outcome = response.status_code
+                provider_request_id = _request_id(response)
+                return response
+            except requests.RequestException as error:
+                outcome = type(error).__name__
+                if _was_not_sent(error):
+                    raise ProviderUnreachable(
+                        provider_message=f"{type(error).__name__} at {self.provider}"
+                    ) from error
+                raise _no_answer(spends, f"{type(error).__name__} at {self.provider}") from error
+            finally:
+                seconds = time.monotonic() - started
+                metrics.provider_requests.labels(self.provider, method, str(outcome)).inc()
+                metrics.provider_seconds.labels(self.provider, method).observe(seconds)
+                facts = {
+                    "provider": self.provider,
+                    "method": method,
+                    "path": path.partition("?")[0],
+                    "status": outcome,  # or the kind of failure
+                    "ms": round(seconds * 1000),
+                }
+                logger.info(
+                    "%s %s %s: %s in %sms",
+                    *facts.values(),
+                    extra=facts | {"provider_request_id": provider_request_id},
+                )
 
 
 def _prepared(

@@ -13,7 +13,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from assistants.models import Assistant
-from burki.db import release_connection
+from burki.db import waiting
 from burki.errors import Unavailable
 from numbers import clocks
 from numbers.exceptions import ProviderError, ProviderRefused
@@ -212,8 +212,8 @@ def _our_setup(
             continue
         if driver.deadline.remaining() < clocks.scaled(clocks.PREPARE / 2):
             raise Unavailable("The Telnyx connection is just being made. Try again.")
-        release_connection()  # the maker needs one, and others wait as well
-        time.sleep(min(0.2, clocks.scaled(0.2)))
+        with waiting():  # the maker needs a connection, and others wait as well
+            time.sleep(min(0.2, clocks.scaled(0.2)))
 
     # The address is part of the name: installations that share an account do not meet.
     host = settings.PUBLIC_BASE_URL.split("://", 1)[-1]

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 
 from burki.testing import SYSTEM, TWILIO_NUMBER, make_client, orders_sent, post
 from numbers import clocks
+from numbers.api import views
 from numbers.clocks import Deadline
 from numbers.models import PhoneNumber, Purchase
 from numbers.providers.registry import driver_for
@@ -110,6 +111,33 @@ def test_no_connection_and_no_transaction_is_held_while_the_provider_is_asked(
     assert ordered == [(0, 0)]
     assert asked == [(0, 0)] * len(asked)
     assert len(asked) >= 1
+
+
+@transactional
+@both
+def test_a_purchase_by_the_api_has_a_turn_but_not_while_the_provider_is_asked(
+    provider, organization, sandbox, monkeypatch
+):
+    turns = views._PURCHASES
+    client = make_client(organization)
+    connection.close()
+    others = held_connections()
+    asked = inside(monkeypatch, sandbox, lambda: turns.free, method="GET", times=50)
+    ordered = inside(monkeypatch, sandbox, lambda: turns.free, path=ORDERS[provider])
+    ours: list[int] = []
+
+    with (
+        at_event("purchase.claimed", lambda: ours.append(turns.free)),
+        at_event("purchase.recorded", lambda: ours.append(turns.free)),
+    ):
+        body = {"provider": provider, "phone_number": NUMBERS[provider]}
+        assert post(client, PURCHASE, body).status_code == 200
+
+    assert ours == [0, 0]
+    assert ordered == [1]
+    assert asked == [1] * len(asked) and len(asked) >= 1
+    assert turns.free == 1
+    assert held_connections() == others
 
 
 @transactional

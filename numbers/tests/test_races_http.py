@@ -66,7 +66,8 @@ def site():
         for tenant in SHARING:
             world.make_member(tenant, f"{tenant.lower()}@example.com")
         world.sandbox.latency = LATENCY
-        with world.web(processes=3) as web:
+        # Without turns within a process: what is tested is that nobody needs them.
+        with world.web(processes=3, PURCHASE_TURNS="64") as web:
             yield Site(world, web, keys)
 
 

@@ -35,7 +35,7 @@ QUICK: dict[Callable, dict[str, float]] = {
     buying.one_by_one: {"times": 3},
     buying.keeping_alive: {"purchases": 20},
     buying.searching: {"times": 2},
-    calls.answering: {"calls": 200, "rounds": 1},
+    calls.answering: {"calls": 200, "rounds": 1, "purchases": 100},
     bulk.buying_many: {"quantity": 30},
     soak.soaking: {"minutes": 0.2},
 }

@@ -3,6 +3,7 @@
 import json
 import statistics
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from burki.bench.bare import Bare
@@ -13,6 +14,7 @@ from burki.tests.processes import Web, World
 
 CLIENTS = 64
 LATENCY = 0.2
+PROBING, EVERY = 3.0, 0.02  # for so many seconds, and how often
 MORE = 15.0  # milliseconds that we may add to a provider's own time
 BUY, SEARCH, HEALTH = "/phone-numbers/purchase", "/phone-numbers/search", request("GET", "/healthz")
 
@@ -26,18 +28,20 @@ def order(key: str, provider: str, number: str) -> bytes:
 class Burst:
     run: Run
     watch: Watch
-    health: Run
+    probe: Run
 
 
-def burst(world: World, web: Web, drivers: Drivers, purchases: int) -> Burst:
-    """So many purchases by 64 clients of 8 tenants, while somebody asks for /healthz."""
+def burst(
+    world: World, web: Web, drivers: Drivers, purchases: int, probe: Sequence[bytes] = (HEALTH,)
+) -> Burst:
+    """So many purchases by 64 clients of 8 tenants, while somebody else asks something else."""
     orders = [order(key, "twilio", number) for key, number in offered(world, purchases)]
     with Watch(world, web) as watch:
         buying = drivers.start(drive, web.url, orders, CLIENTS)
-        probing = drivers.start(drive_for, web.url, [HEALTH], 1, 3.0, 0.02)
-        run, health = buying.result(), probing.result()
+        probing = drivers.start(drive_for, web.url, probe, 1, PROBING, EVERY)
+        run, probed = buying.result(), probing.result()
     run.require(200)
-    return Burst(run, watch, health)
+    return Burst(run, watch, probed)
 
 
 def many_at_once(
@@ -50,7 +54,7 @@ def many_at_once(
     with world.web(processes=2) as web:
         burst(world, web, drivers, purchases // 5)  # the first ones open connections
         for _ in range(rounds):
-            probe = drivers.start(drive_for, web.url, [HEALTH], 1, 3.0, 0.02).result()
+            probe = drivers.start(drive_for, web.url, [HEALTH], 1, PROBING, EVERY).result()
             idle.append(probe.milliseconds(0.95))
             for latency, bursts in ((0.0, at_once), (LATENCY, waiting)):
                 world.sandbox.latency = latency
@@ -87,7 +91,7 @@ def many_at_once(
         "≤ 10",
         kept=connections <= 10,
     )
-    health = [one.health.milliseconds(0.95) for one in waiting]
+    health = [one.probe.milliseconds(0.95) for one in waiting]
     ratio = statistics.median(health) / statistics.median(idle)
     table.add(
         "/healthz during the slower purchases, p95",

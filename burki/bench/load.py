@@ -6,7 +6,7 @@ import json
 import math
 import multiprocessing
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -63,12 +63,14 @@ def drive(url: str, requests: list[bytes], clients: int) -> Run:
     return asyncio.run(_drive(url, iter(requests), clients, None))
 
 
-def drive_for(url: str, requests: list[bytes], clients: int, seconds: float, every: float) -> Run:
+def drive_for(
+    url: str, requests: Sequence[bytes], clients: int, seconds: float, every: float
+) -> Run:
     """Send the requests round and round for so long, each client at most one in `every` seconds."""
     return asyncio.run(_drive(url, _round(requests, seconds), clients, every))
 
 
-def _round(requests: list[bytes], seconds: float) -> Iterator[bytes]:
+def _round(requests: Sequence[bytes], seconds: float) -> Iterator[bytes]:
     ends = time.monotonic() + seconds
     while True:
         for one in requests:

@@ -32,6 +32,7 @@ def test_every_short_section_ends_with_its_table(tmp_path):
         "One telnyx purchase after a search, provider at 200 ms",
         "Search at both providers (300 and 500 ms)",
         "/twiml, 32 clients, 2 processes",
+        "/twiml beside 64 clients that buy, p95",
         "Books after the soak",
     ):
         assert what in told

@@ -73,6 +73,7 @@ class Turns:
 
 class _Turn:
     def __init__(self, turns: Turns):
+        self.pauses = 0
         self._turns = turns
         self._held = False
 
@@ -92,8 +93,11 @@ def paused() -> Iterator[None]:
     if turn is None:
         yield
         return
+    turn.pauses += 1
     turn.end()
     try:
         yield
     finally:
-        turn.begin(again=True)
+        turn.pauses -= 1
+        if not turn.pauses:
+            turn.begin(again=True)

@@ -82,6 +82,19 @@ def test_a_pause_gives_the_turn_to_another_and_its_end_waits_for_one(threads):
     assert ours.free == 1
 
 
+def test_a_pause_within_a_pause_takes_no_turn_back():
+    ours = Turns(1)
+
+    with ours.turn():
+        with paused():
+            with paused():
+                assert ours.free == 1
+            assert ours.free == 1
+        assert ours.free == 0
+
+    assert ours.free == 1
+
+
 def test_who_comes_back_goes_before_who_has_not_begun(threads):
     ours, order, away, back = Turns(1), [], threading.Event(), threading.Event()
 

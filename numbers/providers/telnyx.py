@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
 
+from burki.db import waiting
 from numbers import clocks
 from numbers.clocks import Deadline
 from numbers.e164 import country_of, is_e164, national_digits, number_type_of, without_country_code
@@ -58,6 +59,9 @@ from numbers.providers.telnyx_client import TelnyxClient
 
 _POLLS = (0.1, 0.2, 0.4, 0.8, 1.0, 1.5, 2.0)  # seconds between looks, after the first
 _NORTH_AMERICA = ("US", "CA")
+# They stay: to start a thread takes longer than all else that two looks at once need. As many as a
+# web process has threads.
+_LOOKERS = ThreadPoolExecutor(max_workers=64, thread_name_prefix="telnyx-look")
 
 
 class TelnyxProvider(NumberProvider):
@@ -167,6 +171,10 @@ class TelnyxProvider(NumberProvider):
             ) from error
 
     def follow(self, order: Order, phone_number: str) -> Order:
+        with waiting():  # between the looks as well
+            return self._follow(order, phone_number)
+
+    def _follow(self, order: Order, phone_number: str) -> Order:
         try:
             if order.state == OrderState.PENDING and not order.blocked:
                 order = self._first_look(order, phone_number)
@@ -188,13 +196,15 @@ class TelnyxProvider(NumberProvider):
     def _first_look(self, order: Order, phone_number: str) -> Order:
         """Ask for the order and for its number at the same time: where the order is done by now,
         the purchase takes no third round trip."""
-        with ThreadPoolExecutor(max_workers=1) as pool:
-            looking = pool.submit(copy_context().run, self.find_number, phone_number)
+        looking = _LOOKERS.submit(copy_context().run, self.find_number, phone_number)
+        try:
             order = self._get_order(order.order_id, phone_number) or order
-            try:
-                number = looking.result()
-            except ProviderError:
-                number = None
+        finally:
+            wait([looking])  # no request outlives its purchase
+        try:
+            number = looking.result()
+        except ProviderError:
+            number = None
         return replace(order, number=number) if order.state == OrderState.COMPLETED else order
 
     def look_for(self, *, reference: str, phone_number: str, order_id: str) -> Look:

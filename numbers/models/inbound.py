@@ -144,9 +144,10 @@ class Call(_Activity):
                 name="call_outbound",
             ),
             GinIndex(  # a part of either number
+                "organization",
                 OpClass("from_number", "gin_trgm_ops"),
                 OpClass("to_number", "gin_trgm_ops"),
-                name="call_text",
+                name="call_by_text",
                 gin_pending_list_limit=PENDING_KB,
             ),
             models.Index(
@@ -193,9 +194,10 @@ class Message(_Activity):
                 name="message_outbound",
             ),
             GinIndex(  # a part of either number
+                "organization",
                 OpClass("from_number", "gin_trgm_ops"),
                 OpClass("to_number", "gin_trgm_ops"),
-                name="message_text",
+                name="message_by_text",
                 gin_pending_list_limit=PENDING_KB,
             ),
         ]

@@ -177,11 +177,12 @@ class PhoneNumber(models.Model):
                 condition=~Q(status="claimed"),
                 name="phone_number_by_country",
             ),
-            # A part of the number or of its name.
+            # A part of the number or of its name, among the organization's own.
             GinIndex(
+                "organization",
                 OpClass("phone_number", "gin_trgm_ops"),
                 OpClass(Upper("friendly_name"), "gin_trgm_ops"),
-                name="phone_number_text",
+                name="phone_number_by_text",
                 gin_pending_list_limit=PENDING_KB,
             ),
             models.Index(

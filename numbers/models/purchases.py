@@ -103,8 +103,9 @@ class Purchase(Settled):
             models.Index(fields=["provider", "phone_number", "-id"], name="purchase_by_phone"),
             # A part of the number.
             GinIndex(
+                "organization",
                 OpClass("phone_number", "gin_trgm_ops"),
-                name="purchase_text",
+                name="purchase_by_text",
                 gin_pending_list_limit=PENDING_KB,
             ),
             # What few purchases are.

@@ -76,8 +76,9 @@ class AuditEvent(models.Model):
                 fields=["request_id"], condition=~Q(request_id=""), name="audit_by_request"
             ),
             GinIndex(
+                "organization",
                 OpClass(Upper("actor_label"), "gin_trgm_ops"),
-                name="audit_by_actor",
+                name="audit_by_actor_text",
                 gin_pending_list_limit=PENDING_KB,
             ),
         ]

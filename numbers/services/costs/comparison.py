@@ -110,27 +110,35 @@ WITH offered AS NOT MATERIALIZED (
 ), seen AS (
     {newest}
      ORDER BY id DESC LIMIT %(offers)s
+), counted AS ( -- prices are few: to sort all offers by place took as long as all else together
+    SELECT country, region, area_code, number_type, provider, currency, monthly_cost,
+           COUNT(*) AS offers, MAX(id) AS latest
+      FROM seen
+     GROUP BY 1, 2, 3, 4, 5, 6, 7
+), summed AS (
+    SELECT *, SUM(offers) OVER (alike ORDER BY monthly_cost) AS up_to,
+           SUM(offers) OVER alike AS total
+      FROM counted
+    WINDOW alike AS (PARTITION BY country, region, area_code, number_type, provider, currency)
 ), priced AS (
     SELECT country, region, area_code, number_type, provider, currency,
-           (array_agg(monthly_cost ORDER BY seen_at DESC, id DESC))[1] AS latest_monthly,
-           (array_agg(setup_cost ORDER BY seen_at DESC, id DESC))[1] AS latest_setup,
            MIN(monthly_cost) AS lowest_monthly,
-           percentile_disc(0.5) WITHIN GROUP (ORDER BY monthly_cost) AS median_monthly,
-           COUNT(*) AS offers, MAX(seen_at) AS seen_at
-      FROM seen
+           MIN(monthly_cost) FILTER (WHERE 2 * up_to >= total) AS median_monthly,
+           MAX(total)::bigint AS offers, MAX(latest) AS latest
+      FROM summed
      GROUP BY 1, 2, 3, 4, 5, 6
 ), ranked AS (
-    SELECT *, MAX(seen_at) OVER (PARTITION BY country, region, area_code, number_type) AS last_seen
+    SELECT *,
+           MAX(latest) OVER (PARTITION BY country, region, area_code, number_type) AS last_of_all
       FROM priced
 ), numbered AS (
-    SELECT *, DENSE_RANK() OVER (
-        ORDER BY last_seen DESC, country, region, area_code, number_type) AS place
-      FROM ranked
+    SELECT *, DENSE_RANK() OVER (ORDER BY last_of_all DESC) AS place FROM ranked
 )
-SELECT country, region, area_code, number_type, provider, currency, latest_monthly, latest_setup,
-       lowest_monthly, median_monthly, offers, seen_at
-  FROM numbered WHERE place <= %(most)s
- ORDER BY country, region, area_code, number_type, provider, currency
+SELECT numbered.country, numbered.region, area_code, numbered.number_type, numbered.provider,
+       numbered.currency, monthly_cost, setup_cost, lowest_monthly, median_monthly, offers, seen_at
+  FROM numbered JOIN numbers_offer ON numbers_offer.id = latest
+ WHERE place <= %(most)s
+ ORDER BY 1, 2, 3, 4, 5, 6
 """
 
 

@@ -29,7 +29,7 @@ from organizations.models import ProviderAccount
 logger = logging.getLogger(__name__)
 
 _OVERDUE = 30.0  # seconds after which the sweep takes up what its own job should have done
-_LOST_AFTER = 20.0  # seconds of a worker's silence; they say that they live every five
+_LOST_AFTER = 10.0  # seconds of a worker's silence; they say that they live every two
 _AT_A_TIME = 200
 _CHECKS_APART = timedelta(seconds=5)
 
@@ -66,7 +66,7 @@ def sweep(timestamp: int) -> None:
                 logger.exception("sweep could not settle %s %s", model.__name__, pk)
 
 
-@app.periodic(cron="* * * * * */15")  # the last are seconds
+@app.periodic(cron="* * * * * */5")  # the last are seconds
 @app.task(
     name="numbers.tasks.retry_stalled",
     queue="settle",

@@ -94,9 +94,9 @@ class Command(BaseCommand):
                         concurrency=concurrency,
                         # How late a job that is tried again may be; new ones are announced.
                         fetch_job_polling_interval=1.0 if queues == ["calls"] else 5.0,
-                        # `numbers.tasks.retry_stalled` takes one that is silent four times as long
+                        # `numbers.tasks.retry_stalled` takes one that is silent five times as long
                         # for killed.
-                        update_heartbeat_interval=5.0,
+                        update_heartbeat_interval=2.0,
                         install_signal_handlers=False,
                         shutdown_graceful_timeout=20,
                         worker_middleware=[with_job_id],

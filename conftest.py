@@ -35,9 +35,11 @@ def pytest_collection_finish(session):
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings, django_db_blocker):
-    """A copy of a migrated database, instead of all migrations in every process."""
+    """A copy of a migrated database, instead of all migrations in every process. Nothing in it
+    outlives the machine, so that no commit waits for the disk."""
     with django_db_blocker.unblock():
         connection.settings_dict["TEST"]["TEMPLATE"] = database.template()
+    connection.settings_dict["OPTIONS"]["options"] += " -c synchronous_commit=off"
 
 
 @pytest.fixture(scope="session")
@@ -117,8 +119,10 @@ def hurried(settings):
 
 @pytest.fixture
 def sandbox(_sandbox, settings):
-    """Both providers over real HTTP, empty."""
+    """Both providers over real HTTP, empty. An ordinary order at Telnyx is pending when it is
+    accepted and done when it is looked for: who wants to wait for one takes a scenario."""
     _sandbox.reset()
+    _sandbox.order_seconds = 0.001
     settings.TWILIO_API_BASE_URL = settings.TWILIO_PRICING_BASE_URL = _sandbox.url
     settings.TELNYX_API_BASE_URL = f"{_sandbox.url}/v2"
     return _sandbox

@@ -40,9 +40,10 @@ TELNYX_NUMBER = "+14155555678"
 
 def make_organization(name: str, *, accounts: bool = True, **fields: Any) -> Organization:
     organization = create_organization(actor=SYSTEM, name=name)
-    for field, value in fields.items():
-        setattr(organization, field, value)
-    organization.save()
+    if fields:
+        for field, value in fields.items():
+            setattr(organization, field, value)
+        organization.save()
     if accounts:
         make_twilio_account(organization)
         make_telnyx_account(organization)

@@ -461,7 +461,6 @@ def test_a_purchase_leaves_a_job_that_verifies_the_number(organization, sandbox,
 
 
 def test_a_pending_order_is_verified_once_it_is_complete(organization, sandbox):
-    sandbox.order_seconds = 0.001  # pending at first, done when it is looked for
     sandbox.add_fault(method="GET", path="/number_orders", status=500, times=None)
     purchase = buy(organization, "telnyx").purchase
     assert (purchase.state, verify_jobs()) == ("pending", [])

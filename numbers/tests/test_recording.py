@@ -207,7 +207,6 @@ def test_a_refusal_in_spoilt_text_is_a_recorded_refusal(provider, body, organiza
 def test_losing_the_race_to_a_settling_answers_what_it_recorded(
     provider, organization, sandbox, monkeypatch
 ):
-    sandbox.order_seconds = 0.001  # Telnyx's order is done when it is looked for
 
     def settle_first():
         purchase = Purchase.objects.get()

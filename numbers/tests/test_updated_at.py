@@ -46,7 +46,6 @@ def test_an_update_that_says_when_is_left_alone(organization, sandbox):
 
 
 def test_completing_a_purchase_moves_it(organization, sandbox):
-    sandbox.order_seconds = 0.001  # pending at first, done when it is looked for
     sandbox.add_fault(method="GET", path="/number_orders/", times=None, status=500)
     purchase = buy(organization, "telnyx").purchase
     sandbox.clear_faults()

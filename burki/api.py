@@ -11,6 +11,7 @@ from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.template import loader
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions as drf
@@ -231,6 +232,18 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
     if _wants_html(request):
         return defaults.permission_denied(request, exception)
     return JsonResponse({"detail": "Forbidden.", "code": "permission_denied"}, status=403)
+
+
+def no_room(request: HttpRequest) -> HttpResponse:
+    """Other requests have all the threads that they may have (`burki.room`)."""
+    facts = {"charged": False} if request.path.endswith("/phone-numbers/purchase") else {}
+    error = Unavailable("Too many requests are waiting here. Nothing was sent; try again.", **facts)
+    if _wants_html(request):
+        response = HttpResponse(loader.render_to_string("503.html"), status=503)
+    else:
+        response = JsonResponse(error_body(error), status=503)
+    response["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -15,7 +15,7 @@ bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_PROCESSES", "2"))
 # A purchase waits for its provider without holding a database connection, so threads are cheap.
-threads = int(os.environ.get("WEB_THREADS", "64"))
+threads = int(os.environ.setdefault("WEB_THREADS", "64"))  # the settings read it as well
 # Longer than a request's own deadline (25 s): a worker is never killed with an order in flight.
 timeout = 60
 graceful_timeout = 30

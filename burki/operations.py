@@ -11,15 +11,18 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from burki import metrics
+from burki.room import always_answered
 
 _migrated = threading.Event()
 
 
+@always_answered
 def healthz(request: HttpRequest) -> HttpResponse:
     """This process answers. Nothing else is looked at: restarting it would mend nothing else."""
     return HttpResponse("ok", content_type="text/plain")
 
 
+@always_answered
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 when this process can serve: the database answers and has our migrations; else 503.
 
@@ -35,6 +38,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"ready": True, "queue_lag_seconds": lag})
 
 
+@always_answered
 def prometheus(request: HttpRequest) -> HttpResponse:
     """For Prometheus, with `Authorization: Bearer METRICS_TOKEN`; without that setting there is
     nothing here."""

@@ -76,6 +76,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "burki.middleware.RequestLogMiddleware",
+    "burki.room.RoomForCallsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Pages hold secrets, so BREACH was thought of: Django masks its CSRF tokens anew in each answer
@@ -138,6 +139,9 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
 # asked. One: a thread computes at a time, and those that wait for their turn in the middle of a
 # transaction keep its locks. More for a PostgreSQL that is far away.
 PURCHASE_TURNS = env.int("PURCHASE_TURNS", default=1)
+# Of a web process's threads (gunicorn tells how many) an eighth is kept for calls.
+_THREADS = env.int("WEB_THREADS", default=0)
+REQUESTS_AT_ONCE = _THREADS - _THREADS // 8 if _THREADS else None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Throttles and prices are kept here. Several machines want one shared cache (CACHE_URL).

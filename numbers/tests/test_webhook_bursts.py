@@ -1,5 +1,5 @@
 """A thousand webhooks of each provider at once, each delivered twice: none lost, none doubled, and
-what several of them tell of one call is one call."""
+what several of them tell of one call is one call. And callers while a provider hangs."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ import pytest
 import requests
 from twilio.request_validator import RequestValidator
 
-from burki.testing import TELNYX_NUMBER, TWILIO_NUMBER, TWILIO_TOKEN
+from burki.testing import TELNYX_NUMBER, TWILIO_NUMBER, TWILIO_TOKEN, orders_sent
 from burki.tests.processes import running_world, wait_until
 from numbers.tests.inbound import CALLER, event_of, key_of
 
@@ -148,3 +148,43 @@ def test_a_burst_of_webhooks_loses_none_and_doubles_none():
         commanded = Counter(call["call_control_id"] for call in world.sandbox.calls())
         assert set(commanded.values()) == {1}
         assert commanded.keys() >= {f"v3:{n}" for n in range(WHOLE_CALLS, CALLS)}
+
+
+def test_while_a_provider_hangs_and_many_buy_callers_are_answered():
+    threads, kept = 8, 1
+    with (
+        running_world(clock_scale=1.0, settle_clock_scale=1.0) as world,
+        world.web(1, WEB_THREADS=str(threads)) as web,
+    ):
+        sid, _ = json.loads(world.manage("shell", "--no-imports", "-c", SETUP).splitlines()[-1])
+        key = world.manage("create_api_key", "--organization", "acme", "--name", "many").strip()
+        world.sandbox.latency = 3.0
+        bearer = {"Authorization": f"Bearer {key}"}
+
+        def buy(n: int) -> requests.Response:
+            body = {"provider": "twilio", "phone_number": f"+1415555{1000 + n}"}
+            url = f"{web.url}/phone-numbers/purchase"
+            return requests.post(url, json=body, headers=bearer, timeout=30)
+
+        def look() -> requests.Response:
+            return requests.get(f"{web.url}/phone-numbers", headers=bearer, timeout=30)
+
+        with ThreadPoolExecutor(threads) as pool:
+            buying = [pool.submit(buy, n) for n in range(threads - kept)]
+            wait_until(lambda: look().status_code == 503, "all threads but one wait")
+            refused = buy(threads)
+            path, headers, body = from_twilio("/twiml", sid, CallSid="CA1", CallStatus="ringing")
+            call = requests.post(f"{web.url}{path}", body, headers=headers, timeout=30)
+            health = requests.get(f"{web.url}/healthz", timeout=30)
+            assert not any(one.done() for one in buying)
+            bought = [one.result().status_code for one in buying]
+
+        assert (call.status_code, health.status_code) == (200, 200)
+        assert "wss://voice.example.com/s" in call.text
+        assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+        assert refused.json()["charged"] is False
+        assert bought == [200] * (threads - kept)
+        assert look().status_code == 200
+        assert f"+1415555{1000 + threads}" not in {
+            sent.body["PhoneNumber"] for sent in orders_sent(world.sandbox)
+        }

@@ -13,6 +13,7 @@ from django.views.decorators.csrf import csrf_exempt
 from burki import metrics
 from burki.api import STATUS
 from burki.logs import emit
+from burki.room import always_answered
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ def webhook(provider: str, *, code: str) -> Callable[[Handler], Callable]:
     that raises `Refused` is answered with the status of `code`, and nothing is written."""
 
     def door(handler: Handler) -> Callable[[HttpRequest], HttpResponse]:
+        @always_answered
         @csrf_exempt
         @functools.wraps(handler)
         def view(request: HttpRequest) -> HttpResponse:

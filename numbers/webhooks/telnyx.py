@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from burki.room import always_answered
 from numbers.services.inbound import telnyx_events
 from numbers.services.inbound.events import InboundEvent, Unreadable
 from numbers.services.inbound.inbox import receive
@@ -25,6 +26,7 @@ TOLERANCE = 300  # seconds, before and after
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 
 
+@always_answered
 @csrf_exempt
 def telnyx_view(request: HttpRequest) -> HttpResponse:
     """GET and HEAD are Telnyx's probe whether somebody is here."""

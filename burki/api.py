@@ -19,6 +19,7 @@ from rest_framework.parsers import JSONParser
 from rest_framework.response import Response
 
 from burki.errors import BurkiError, InvalidRequest, PayloadTooLarge, Unavailable
+from burki.turns import paused
 
 logger = logging.getLogger(__name__)
 
@@ -197,7 +198,8 @@ class LabelledFormParser(JSONOrFormParser):
 
 def read_body(stream) -> bytes:
     """All of a request's body, if it is at most 1 MB."""
-    body = stream.read(MAX_BODY + 1)
+    with paused():  # a client may be slow to send it
+        body = stream.read(MAX_BODY + 1)
     if len(body) > MAX_BODY:
         raise PayloadTooLarge()
     return body

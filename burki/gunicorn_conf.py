@@ -15,7 +15,7 @@ bind = f"{os.environ.get('HOST', '127.0.0.1')}:{os.environ.get('PORT', '8000')}"
 worker_class = "gthread"
 workers = int(os.environ.get("WEB_PROCESSES", "2"))
 # A purchase waits for its provider without holding a database connection, so threads are cheap.
-threads = int(os.environ.setdefault("WEB_THREADS", "64"))  # the settings read it as well
+threads = int(os.environ.get("WEB_THREADS", "64"))
 # Longer than a request's own deadline (25 s): a worker is never killed with an order in flight.
 timeout = 60
 graceful_timeout = 30
@@ -33,6 +33,12 @@ loglevel = os.environ.get("LOG_LEVEL", "warning").lower()
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="burki-metrics-")
 _counts = os.environ["PROMETHEUS_MULTIPROC_DIR"]
+
+
+def on_starting(server) -> None:
+    """The settings keep some of the threads for calls: they must know how many there are, also if
+    the command line says it."""
+    os.environ["WEB_THREADS"] = str(server.cfg.threads)
 
 
 def on_exit(server) -> None:

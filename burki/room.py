@@ -25,7 +25,7 @@ def always_answered(view: View) -> View:
 
 class RoomForCallsMiddleware:
     """Answers 503 to a request that would take one of the last threads, but for those whose view is
-    `always_answered`. Counts each until all of its answer is sent."""
+    `always_answered`. Counts each until its answer is made; what is streamed, until it is sent."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]):
         self.get_response = get_response

@@ -22,6 +22,8 @@ class Turns:
     from a pause goes before those who have not begun."""
 
     def __init__(self, at_once: int):
+        if at_once < 1:
+            raise ValueError("Without turns nobody could begin: give at least one.")
         self.free = at_once
         self._mutex = threading.Lock()
         self._back: deque[threading.Lock] = deque()

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
 
-from burki import logs
+from burki import gunicorn_conf, logs
 from burki.logs import MaskingJsonFormatter, mask
 from numbers import checks
 
@@ -187,3 +188,21 @@ def test_the_web_server_takes_what_env_says_before_its_own_defaults(tmp_path):
     )
 
     assert done.stdout.split() == ["9", "2"]
+
+
+def test_the_settings_learn_how_many_threads_gunicorn_was_given(monkeypatch):
+    monkeypatch.setenv("WEB_THREADS", "64")
+
+    gunicorn_conf.on_starting(SimpleNamespace(cfg=SimpleNamespace(threads=8)))
+
+    code = "from django.conf import settings; print(settings.REQUESTS_AT_ONCE)"
+    told = manage(
+        "shell",
+        "--no-imports",
+        "-c",
+        code,
+        DEBUG="true",
+        DATABASE_URL=PRODUCTION["DATABASE_URL"],
+        WEB_THREADS=os.environ["WEB_THREADS"],
+    )
+    assert told.stdout.split() == ["7"], told.stderr

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
 
-from burki.db import waiting
 from numbers import clocks
 from numbers.clocks import Deadline
 from numbers.e164 import country_of, is_e164, national_digits, number_type_of, without_country_code
@@ -171,10 +170,6 @@ class TelnyxProvider(NumberProvider):
             ) from error
 
     def follow(self, order: Order, phone_number: str) -> Order:
-        with waiting():  # between the looks as well
-            return self._follow(order, phone_number)
-
-    def _follow(self, order: Order, phone_number: str) -> Order:
         try:
             if order.state == OrderState.PENDING and not order.blocked:
                 order = self._first_look(order, phone_number)
@@ -200,10 +195,11 @@ class TelnyxProvider(NumberProvider):
         try:
             order = self._get_order(order.order_id, phone_number) or order
         finally:
-            wait([looking])  # no request outlives its purchase
+            if not looking.cancel():
+                wait([looking])  # no request outlives its purchase
         try:
             number = looking.result()
-        except ProviderError:
+        except (ProviderError, CancelledError):
             number = None
         return replace(order, number=number) if order.state == OrderState.COMPLETED else order
 

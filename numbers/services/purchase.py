@@ -13,6 +13,7 @@ from decimal import Decimal
 from django.db import IntegrityError
 
 from assistants.services import get_assistant
+from burki.db import waiting
 from burki.errors import Unavailable
 from burki.logs import bound, emit
 from numbers import clocks
@@ -242,17 +243,16 @@ def _order(purchase: Purchase, plan: Plan, asking: Deadline, claiming_since: flo
         connection_id=number.connection_id,
         messaging_profile_id=number.messaging_profile_id,
     )
-    order = driver_for(plan.credentials, asking).buy(
-        BuyRequest(
-            phone_number=purchase.phone_number,
-            reference=str(purchase.pk),
-            friendly_name=number.friendly_name,
-            routing=route,
-        ),
-        may_send=may_send,
+    wanted = BuyRequest(
+        phone_number=purchase.phone_number,
+        reference=str(purchase.pk),
+        friendly_name=number.friendly_name,
+        routing=route,
     )
-    following = driver_for(plan.credentials, asking.slice(clocks.LOOKUPS))
-    return following.follow(order, purchase.phone_number)
+    with waiting():  # to the end, between the requests as well
+        order = driver_for(plan.credentials, asking).buy(wanted, may_send=may_send)
+        following = driver_for(plan.credentials, asking.slice(clocks.LOOKUPS))
+        return following.follow(order, purchase.phone_number)
 
 
 def _record_uncertain(

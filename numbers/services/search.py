@@ -9,7 +9,7 @@ import phonenumbers
 from django.db import connection
 
 from assistants.services import get_assistant
-from burki.db import release_connection
+from burki.db import waiting
 from burki.errors import BurkiError, InvalidRequest
 from burki.text import is_clean
 from numbers import clocks
@@ -125,8 +125,8 @@ def search_numbers(
             failures[name] = error
 
     found: dict[str, list[AvailableNumber]] = {}
-    release_connection()  # not held while the threads wait
-    with ThreadPoolExecutor(max_workers=len(Provider.values)) as pool:
+    # The threads wait: neither connection nor turn is held meanwhile.
+    with waiting(), ThreadPoolExecutor(max_workers=len(Provider.values)) as pool:
         running = {
             name: pool.submit(_search_in_thread, driver, criteria)
             for name, driver in drivers.items()

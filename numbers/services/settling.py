@@ -11,7 +11,7 @@ import psycopg_pool
 from django.db import DatabaseError, InterfaceError, connection
 from django.db.models.functions import Now
 
-from burki.db import waiting
+from burki.db import release_connection
 from numbers import clocks, jobs
 from numbers.clocks import Deadline
 from numbers.models import Purchase
@@ -41,8 +41,8 @@ def persistently(row: Settled, write: Callable[[Settled], Settled], deadline: De
         except (DatabaseError, InterfaceError, psycopg_pool.PoolTimeout):
             if deadline.remaining() <= pause:
                 raise
-            with waiting():
-                time.sleep(pause)
+            release_connection()
+            time.sleep(pause)
             pause *= 2
 
 

@@ -141,6 +141,22 @@ def test_a_purchase_by_the_api_has_a_turn_but_not_while_the_provider_is_asked(
 
 
 @transactional
+def test_a_search_for_another_number_holds_no_turn(organization, sandbox, monkeypatch):
+    turns = views._PURCHASES
+    asked = inside(monkeypatch, sandbox, lambda: turns.free, method="GET", times=50)
+    body = {
+        "provider": "twilio",
+        "phone_number": "+14155550001",  # somebody else has bought it
+        "fallback": {"same_area_code": True},
+    }
+
+    bought = post(make_client(organization), PURCHASE, body, HTTP_IDEMPOTENCY_KEY="k")
+
+    assert bought.status_code == 200
+    assert asked == [1] * len(asked) and len(asked) >= 2
+
+
+@transactional
 def test_no_connection_is_held_while_a_search_waits_for_a_provider(
     organization, sandbox, monkeypatch
 ):

@@ -8,8 +8,9 @@ from uuid import UUID
 from django.utils import timezone
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
-from procrastinate.exceptions import UniqueViolation
-from procrastinate.jobs import Status
+from procrastinate.exceptions import ConnectorException, UniqueViolation
+from procrastinate.jobs import Job, Status
+from psycopg.errors import RaiseException
 
 from numbers import clocks, inventory, jobs, reconcile
 from numbers.clocks import after
@@ -79,9 +80,18 @@ async def retry_stalled(context, timestamp: int) -> None:
     harmless."""
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_LOST_AFTER):
         try:
-            await app.job_manager.retry_job(job)
-        except UniqueViolation:  # its queueing lock is taken: the same work is queued already
-            await app.job_manager.finish_job(job, Status.FAILED, delete_job=False)
+            await _do_again(job)
+        except ConnectorException as error:
+            if not isinstance(error.__cause__, RaiseException):
+                raise
+            logger.info("job %s is not being done any more: somebody else was faster", job.id)
+
+
+async def _do_again(job: Job) -> None:
+    try:
+        await app.job_manager.retry_job(job)
+    except UniqueViolation:  # its queueing lock is taken: the same work is queued already
+        await app.job_manager.finish_job(job, Status.ABORTED, delete_job=False)
 
 
 def _process(delivery_id: int) -> None:

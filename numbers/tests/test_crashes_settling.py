@@ -4,6 +4,7 @@ release in doubt ends once, and in the truth."""
 import signal
 
 import psutil
+import psycopg
 import pytest
 
 from burki.tests.processes import PROVIDERS, Attempt, World, running_world, wait_until
@@ -121,6 +122,37 @@ def test_what_a_killed_worker_was_settling_another_one_settles(world, send, in_d
     assert left >= 1
     assert world.jobs("failed") == 0
     assert_found_once(world, send, attempt)
+
+
+def test_a_job_that_another_worker_takes_over_meanwhile_disturbs_nobody(world):
+    ours = "FROM procrastinate_jobs WHERE task_name = 'numbers.tasks.retry_stalled'"
+    world.postgres.rows("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+    with psycopg.connect(world.postgres.url) as other:
+        (gone,) = other.execute(
+            "INSERT INTO procrastinate_workers (last_heartbeat)"
+            " VALUES (now() - interval '15 seconds') RETURNING id"
+        ).fetchone()
+        (job,) = other.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name, args, status, worker_id)"
+            " VALUES ('bulk', 'numbers.tasks.buy_next', '{}', 'doing', %s) RETURNING id",
+            [gone],
+        ).fetchone()
+        other.commit()
+        other.execute("SELECT FROM procrastinate_jobs WHERE id = %s FOR UPDATE", [job])
+
+        with world.worker():
+            waits = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            wait_until(lambda: world.postgres.rows(waits), "the worker is about to take it over")
+            other.execute(
+                "UPDATE procrastinate_jobs SET status = 'todo', worker_id = NULL WHERE id = %s",
+                [job],
+            )
+            other.commit()
+            done = f"SELECT {ours} AND status = 'succeeded'"
+            wait_until(lambda: world.postgres.rows(done), "it goes on")
+
+    assert world.jobs("failed") == 0
+    assert world.jobs("todo") >= 1
 
 
 def test_a_worker_that_was_stopped_while_another_one_settled_changes_nothing_when_it_goes_on(

@@ -43,7 +43,7 @@ QUICK: dict[Callable, dict[str, float]] = {
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("sections", nargs="*", choices=[*SECTIONS, []], default=[*SECTIONS])
+    parser.add_argument("sections", nargs="*", type=section, help=f"{', '.join(SECTIONS)}; or all")
     parser.add_argument(
         "--numbers", type=int, default=million.NUMBERS, help="of the section million"
     )
@@ -52,7 +52,7 @@ def main() -> int:
     options = parser.parse_args()
     table, drivers = Table(), Drivers()
     try:
-        for name in options.sections:
+        for name in options.sections or SECTIONS:
             with site() as world:
                 for part in SECTIONS[name]:
                     if options.quick and part not in QUICK:
@@ -67,6 +67,12 @@ def main() -> int:
         options.file.write_text(table.markdown())
         print(f"\n{table.markdown()}\nwritten to {options.file}")
     return 1 if table.broken else 0
+
+
+def section(name: str) -> str:
+    if name not in SECTIONS:
+        raise argparse.ArgumentTypeError(f"{name} is none of {', '.join(SECTIONS)}.")
+    return name
 
 
 def measure(

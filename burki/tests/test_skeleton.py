@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from types import SimpleNamespace
+from pathlib import Path
 
 import pytest
 from django.conf import settings
@@ -14,7 +14,7 @@ from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.test import Client
 
-from burki import gunicorn_conf, logs
+from burki import logs
 from burki.logs import MaskingJsonFormatter, mask
 from numbers import checks
 
@@ -172,37 +172,35 @@ def test_the_environment_example_names_every_variable_and_no_other():
         assert name in named
 
 
-def test_the_web_server_takes_what_env_says_before_its_own_defaults(tmp_path):
-    (tmp_path / ".env").write_text("WEB_THREADS=9\n")
-    code = "from burki import gunicorn_conf as c; print(c.threads, c.workers)"
+def of_the_web_server(code: str, env_file: Path) -> list[str]:
+    """What it prints in a process of its own, where gunicorn's settings are `gunicorn_conf`."""
     ours = ("WEB_THREADS", "WEB_PROCESSES")
     environment = {name: value for name, value in os.environ.items() if name not in ours}
-
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", f"from burki import gunicorn_conf\n{code}"],
         cwd=settings.BASE_DIR,
-        env=environment | {"ENV_FILE": str(tmp_path / ".env")},
+        env=environment | {"ENV_FILE": str(env_file), "DEBUG": "true"},
         capture_output=True,
         text=True,
         check=True,
     )
+    return done.stdout.split()
 
-    assert done.stdout.split() == ["9", "2"]
+
+def test_the_web_server_takes_what_env_says_before_its_own_defaults(tmp_path):
+    (tmp_path / ".env").write_text("WEB_THREADS=9\n")
+    code = "print(gunicorn_conf.threads, gunicorn_conf.workers)"
+
+    assert of_the_web_server(code, tmp_path / ".env") == ["9", "2"]
 
 
-def test_the_settings_learn_how_many_threads_gunicorn_was_given(monkeypatch):
-    monkeypatch.setenv("WEB_THREADS", "64")
+def test_the_settings_learn_how_many_threads_the_command_line_says(tmp_path):
+    (tmp_path / ".env").write_text(f"WEB_THREADS=64\nDATABASE_URL={PRODUCTION['DATABASE_URL']}\n")
+    code = """
+from types import SimpleNamespace as Is
+gunicorn_conf.on_starting(Is(cfg=Is(threads=8)))
+from burki import settings
+print(settings.REQUESTS_AT_ONCE)
+"""
 
-    gunicorn_conf.on_starting(SimpleNamespace(cfg=SimpleNamespace(threads=8)))
-
-    code = "from django.conf import settings; print(settings.REQUESTS_AT_ONCE)"
-    told = manage(
-        "shell",
-        "--no-imports",
-        "-c",
-        code,
-        DEBUG="true",
-        DATABASE_URL=PRODUCTION["DATABASE_URL"],
-        WEB_THREADS=os.environ["WEB_THREADS"],
-    )
-    assert told.stdout.split() == ["7"], told.stderr
+    assert of_the_web_server(code, tmp_path / ".env") == ["7"]

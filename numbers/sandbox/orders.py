@@ -21,7 +21,8 @@ def cost_of(phone_numbers: list[str]) -> Decimal:
 
 
 def place(state: State, account: str, phone_numbers: list[str], settings: Record) -> Record:
-    """Accept an order, charge for it, and settle at once what needs no waiting.
+    """Accept an order, charge for it, and settle at once what needs no waiting. What needs any is
+    pending in the answer, however long it takes to make that.
 
     `settings` are the order's connection_id, messaging_profile_id and so on, those that it has.
     """
@@ -47,13 +48,13 @@ def place(state: State, account: str, phone_numbers: list[str], settings: Record
     if refused_for:
         state.account(account)["lookups_refused_until"] = state.soon(refused_for)
     state.changed()
-    settle(state)
+    settle(state, now)
     return order
 
 
-def settle(state: State) -> None:
+def settle(state: State, now: float | None = None) -> None:
     """Let every order that has waited long enough come to its end."""
-    now = time.time()
+    now = time.time() if now is None else now
     while state.due and state.due[0][0] <= now:
         _, order_id = heapq.heappop(state.due)
         order = state.orders[order_id]
@@ -91,7 +92,7 @@ def _item(state: State, phone_number: str) -> Record:
         "status": "pending",
         "requirements_met": met,
         "requirements_status": "approved" if met else "requirement-info-pending",
-        "due": None if isinf(after) else state.soon(after),
+        "due": None if isinf(after) else state.soon(after) if after else 0.0,
     }
 
 

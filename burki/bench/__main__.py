@@ -41,18 +41,25 @@ QUICK: dict[Callable, dict[str, float]] = {
 }
 
 
-def main() -> int:
+def asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("sections", nargs="*", type=section, help=f"{', '.join(SECTIONS)}; or all")
+    names = ", ".join(SECTIONS)
+    parser.add_argument("sections", nargs="*", type=section, help=f"{names}; all, if none is named")
     parser.add_argument(
         "--numbers", type=int, default=million.NUMBERS, help="of the section million"
     )
     parser.add_argument("--file", type=Path, default=Path(".data/bench.md"))
     parser.add_argument("--quick", action="store_true", help="small, to see whether it works")
     options = parser.parse_args()
+    options.sections = options.sections or list(SECTIONS)
+    return options
+
+
+def main() -> int:
+    options = asked()
     table, drivers = Table(), Drivers()
     try:
-        for name in options.sections or SECTIONS:
+        for name in options.sections:
             with site() as world:
                 for part in SECTIONS[name]:
                     if options.quick and part not in QUICK:

@@ -1,5 +1,5 @@
-"""What code must know of the database: two facts about the current connection, for calling a
-provider, and how much work an index may put off."""
+"""What code must know of the database: whether a transaction is open, how to wait for a provider
+without holding a connection, and how much work an index may put off."""
 
 import contextlib
 from collections.abc import Iterator

@@ -92,8 +92,15 @@ def _item(state: State, phone_number: str) -> Record:
         "status": "pending",
         "requirements_met": met,
         "requirements_status": "approved" if met else "requirement-info-pending",
-        "due": None if isinf(after) else state.soon(after) if after else 0.0,
+        "due": _due(state, after),
     }
+
+
+def _due(state: State, after: float) -> float | None:
+    """When an item comes to its end: never, some time after now, or when it is placed."""
+    if isinf(after):
+        return None
+    return state.soon(after) if after else 0.0
 
 
 def _finish(state: State, order: Record, item: Record, status: str) -> None:
